@@ -1,0 +1,1 @@
+"""Place resolution: which unit owns the place of the matter, and why."""
