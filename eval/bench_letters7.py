@@ -1,0 +1,117 @@
+"""Seven topics of letters7: our classifier beside what a user would pick instead, one run, one split.
+
+    python -m eval.bench_letters7 --train ../shared/data/letters7_train.jsonl --test ../shared/data/letters7_test.jsonl
+
+Rows need ``title``, ``body`` and ``label``. Nothing is chosen on the second file.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import jieba
+import typer
+from scipy.sparse import hstack
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import accuracy_score, f1_score
+from sklearn.svm import LinearSVC
+
+from models.case import MAX_BODY, MAX_TITLE, Case, Labels
+from training.finetune import TrainArguments, finetune
+
+Predictor = Callable[[list[Case], list[Case]], list[str]]
+
+
+def read_letters(path: Path) -> list[Case]:
+    """Read labelled letters; the label becomes ``labels.aux``.
+
+    Raises:
+        ValueError: a line is not JSON with title, body and label; names file and line.
+    """
+    cases = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            title, body, label = row["title"], row["body"], row["label"]
+        except (json.JSONDecodeError, KeyError, TypeError):
+            raise ValueError(f"{path}, line {number}: needs JSON with title, body and label") from None
+        cases.append(Case(title=title[:MAX_TITLE], body=body[:MAX_BODY], labels=Labels(aux=label)))
+    return cases
+
+
+def _labels(cases: list[Case]) -> list[str]:
+    return [str(case.labels.aux) for case in cases]
+
+
+def word_svm(train: list[Case], test: list[Case]) -> list[str]:
+    """TF-IDF of jieba words 1-2 and a linear SVM."""
+    vectorizer = _words()
+    machine = LinearSVC().fit(vectorizer.fit_transform(_text(train)), _labels(train))
+    return list(machine.predict(vectorizer.transform(_text(test))))
+
+
+def word_char_title_svm(train: list[Case], test: list[Case]) -> list[str]:
+    """TF-IDF of words 1-2, characters 1-4, and the title's characters 1-3, and a linear SVM."""
+    parts = [
+        (_words(), _text),
+        (TfidfVectorizer(analyzer="char", ngram_range=(1, 4), min_df=2, sublinear_tf=True), _text),
+        (TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=2, sublinear_tf=True), _titles),
+    ]
+    fitted = hstack([v.fit_transform(view(train)) for v, view in parts]).tocsr()
+    machine = LinearSVC().fit(fitted, _labels(train))
+    return list(machine.predict(hstack([v.transform(view(test)) for v, view in parts]).tocsr()))
+
+
+def fenban(encoder: str) -> Predictor:
+    """Our classifier with the options of ``fenban train``."""
+
+    def predict(train: list[Case], test: list[Case]) -> list[str]:
+        heads = {"aux": sorted(set(_labels(train)))}
+        scores = finetune(train, heads, TrainArguments(encoder=encoder)).logits(test)["aux"]
+        return [heads["aux"][i] for i in scores.argmax(axis=1)]
+
+    return predict
+
+
+def _words() -> TfidfVectorizer:
+    return TfidfVectorizer(
+        tokenizer=jieba.lcut, token_pattern=None, ngram_range=(1, 2), min_df=2, sublinear_tf=True, lowercase=False
+    )
+
+
+def _text(cases: list[Case]) -> list[str]:
+    return [f"{case.title}\n{case.body}" for case in cases]
+
+
+def _titles(cases: list[Case]) -> list[str]:
+    return [case.title for case in cases]
+
+
+def main(
+    train: Annotated[Path, typer.Option(help="JSON lines with title, body, label")],
+    test: Annotated[Path, typer.Option(help="the same form, never used for choices")],
+    encoder: Annotated[str, typer.Option(help="also ours with this encoder: a name, a folder, or 'tiny'")] = "",
+) -> None:
+    """Train each model on TRAIN and print its macro-F1 and accuracy on TEST."""
+    fitting, judging = read_letters(train), read_letters(test)
+    models: dict[str, Predictor] = {
+        "TF-IDF word(1,2) + LinearSVC": word_svm,
+        "TF-IDF word + char(1-4) + title char(1-3) + LinearSVC": word_char_title_svm,
+        "fenban, n-grams": fenban(""),
+    }
+    if encoder:
+        models[f"fenban, n-grams + encoder {encoder}"] = fenban(encoder)
+    print(f"{'model':<56} macro-F1  accuracy  seconds")
+    for name, predict in models.items():
+        began = time.perf_counter()
+        predicted, truth = predict(fitting, judging), _labels(judging)
+        score, accuracy = f1_score(truth, predicted, average="macro"), accuracy_score(truth, predicted)
+        print(f"{name:<56} {score:8.4f}  {accuracy:8.4f}  {time.perf_counter() - began:7.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,146 @@
+"""The ``fenban`` command: parses, calls a plain function of one of the folders, prints.
+
+This is the composition root, so it alone may import all folders; each command imports what it
+needs when it runs, since torch takes seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+BundleOption = Annotated[Path | None, typer.Option("--bundle", help="bundle folder; default: the shipped one")]
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Our own errors are for the user: one line, exit code 1. Anything else is a bug and keeps its trace."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="xlsx, csv, jsonl or parquet files")],
+    mapping: Annotated[Path, typer.Option(help="YAML that names the columns and maps foreign labels")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="cases file to write")] = Path("cases.parquet"),
+    redact: Annotated[bool, typer.Option(help="replace personal data by placeholders")] = True,
+) -> None:
+    """Read case files into one cases file; unusable rows go to *.rejected.csv with the reason."""
+    with _clear_errors():
+        from training.importer import Mapping, import_cases
+
+        from models.taxonomy import Taxonomy
+
+        counts = import_cases(files, Mapping.load(mapping), Taxonomy.load(), out, redact=redact)
+    typer.echo(str(counts))
+
+
+@app.command()
+def split(
+    cases: Path,
+    train: Annotated[Path, typer.Option(help="cases file to write")],
+    test: Annotated[Path, typer.Option(help="cases file to write")],
+    test_share: Annotated[float, typer.Option(help="expected share of the test file")] = 0.2,
+) -> None:
+    """Split a cases file so that near-duplicates stay together and a case keeps its side for ever."""
+    with _clear_errors():
+        from training.cases import read_cases, write_cases
+
+        from training.split import split_cases
+
+        kept, held = split_cases(read_cases(cases), test_share)
+        write_cases(kept, train)
+        write_cases(held, test)
+    typer.echo(f"{len(kept)} cases -> {train}, {len(held)} -> {test}")
+
+
+@app.command()
+def pretrain(
+    recipe: Annotated[Path, typer.Option(help="YAML recipe, see training/recipes/")],
+    out: Annotated[Path, typer.Option(help="folder for the encoder; run again to resume")],
+) -> None:
+    """Masked language modelling of an encoder of our own."""
+    with _clear_errors():
+        from training.pretrain import PretrainArguments
+        from training.pretrain import pretrain as run
+
+        typer.echo(json.dumps(run(PretrainArguments.from_yaml(recipe), out)))
+
+
+@app.command()
+def train(
+    data: Annotated[list[Path], typer.Option(help="cases file; may be given several times")],
+    out: Annotated[Path, typer.Option(help="folder for the bundle; must be empty")],
+    encoder: Annotated[str, typer.Option(help="Hugging Face name or folder, 'tiny', or empty for none")] = "",
+    epochs: Annotated[float, typer.Option(help="of the encoder")] = 3.0,
+    max_tokens: Annotated[int, typer.Option(help="tokens of a letter that the encoder reads")] = 128,
+    seed: int = 20261124,
+) -> None:
+    """Train, calibrate and write a bundle."""
+    with _clear_errors():
+        from training.cases import read_cases
+
+        from training.finetune import TrainArguments
+        from training.train import train_bundle
+
+        args = TrainArguments(encoder=encoder, epochs=epochs, max_tokens=max_tokens, seed=seed)
+        report = train_bundle([case for path in data for case in read_cases(path)], out, args)
+    for head, metrics in report["held_out"].items():
+        typer.echo(f"{head:<13}" + "  ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
+    typer.echo(f"bundle {report['version']} -> {out} ({report['seconds']} s)")
+
+
+@app.command()
+def triage(
+    title: str,
+    body: str,
+    stated_unit: Annotated[str | None, typer.Option(help="the unit that the writer or clerk chose")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the record")] = False,
+    bundle: BundleOption = None,
+) -> None:
+    """Suggest a routing for one letter."""
+    with _clear_errors():
+        from models.case import Letter
+        from models.render import render
+        from models.triage import SHIPPED_BUNDLE, Triage
+
+        letter = Letter(id="cli", title=title, body=body, stated_unit=stated_unit)
+        if letter.is_empty:
+            raise ValueError("title and body are empty: give the letter's text")
+        suggestion = Triage.load(bundle or SHIPPED_BUNDLE)([letter])[0]
+    typer.echo(suggestion.model_dump_json(indent=1) if as_json else render(suggestion))
+
+
+@app.command()
+def score(
+    letters: Annotated[Path, typer.Argument(help="JSON lines with id, title, body, stated_unit, received_at")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="JSON lines, one suggestion per letter, in input order")],
+    bundle: BundleOption = None,
+) -> None:
+    """Suggest routings for a file of letters."""
+    with _clear_errors():
+        from models.scoring import score_file
+        from models.triage import SHIPPED_BUNDLE, Triage
+
+        count = score_file(Triage.load(bundle or SHIPPED_BUNDLE), letters, out, progress=sys.stderr.isatty())
+    typer.echo(f"{count} suggestions -> {out}")
+
+
+def main() -> None:
+    """Entry point of the ``fenban`` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

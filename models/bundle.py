@@ -1,0 +1,141 @@
+"""A bundle on disk: weights, tokenizer, taxonomy, gazetteer, calibration, and a manifest that guards them.
+
+Everything is safetensors, JSON, YAML, CSV or Markdown; nothing in it can be executed. ``verify`` reads
+every byte before anything is used, so a truncated or edited bundle is refused by the file's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+
+from models.classifier import FenbanClassifier, FenbanConfig
+from models.confidence import HeadCalibration
+from models.features import NgramVocabulary
+from models.policy import Policy
+from models.taxonomy import Taxonomy
+
+FORMAT = 1
+MANIFEST, CONFIG, WEIGHTS = "manifest.json", "config.json", "model.safetensors"
+TOKENIZER, TAXONOMY, GAZETTEER = "tokenizer.json", "taxonomy.yaml", "gazetteer.csv"
+CALIBRATION, POLICY, CARD, METRICS = "calibration.json", "policy.json", "README.md", "metrics.json"
+
+
+class BundleError(ValueError):
+    """The bundle cannot be trusted or used; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a loaded bundle holds; ``folder`` for the parts that are read from disk, such as the gazetteer."""
+
+    folder: Path
+    version: str
+    model: FenbanClassifier
+    vocabulary: NgramVocabulary | None
+    tokenizer: Tokenizer | None
+    taxonomy: Taxonomy
+    calibration: dict[str, HeadCalibration]
+    policy: Policy
+
+    @classmethod
+    def load(cls, folder: Path) -> Bundle:
+        """Verify and read a bundle.
+
+        Raises:
+            BundleError: a file is missing, changed or malformed, or the format is not ours.
+        """
+        manifest = verify(folder)
+        tensors = load_file(folder / WEIGHTS)
+        config = FenbanConfig(**_json(folder / CONFIG))
+        taxonomy = Taxonomy.load(folder / TAXONOMY)
+        for head, ids in config.heads.items():
+            if head in taxonomy.heads and ids != taxonomy.ids(head):
+                raise BundleError(f"{folder / CONFIG}: labels of head {head} differ from {TAXONOMY}")
+        vocabulary = None
+        if config.vocabulary_size:
+            hashes = tensors.pop("ngram_hashes").numpy().view(np.uint64)
+            vocabulary = NgramVocabulary(hashes, tensors.pop("ngram_idf").float().numpy())
+        model = FenbanClassifier(config)
+        model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=True)
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER)) if config.encoder else None
+        calibration = {head: HeadCalibration(**raw) for head, raw in _json(folder / CALIBRATION).items()}
+        policy = Policy(**_json(folder / POLICY))
+        version = str(manifest["version"])
+        return cls(folder, version, model.eval(), vocabulary, tokenizer, taxonomy, calibration, policy)
+
+
+def save_weights(
+    folder: Path, model: FenbanClassifier, vocabulary: NgramVocabulary | None, tokenizer: Tokenizer | None
+) -> None:
+    """Write weights (half precision), their configuration and the tokenizer into ``folder``."""
+    tensors = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
+    if vocabulary is not None:
+        tensors["ngram_hashes"] = torch.from_numpy(vocabulary.hashes.view(np.int64).copy())
+        tensors["ngram_idf"] = torch.from_numpy(vocabulary.idf).half()
+    save_file(tensors, folder / WEIGHTS)
+    names = ("heads", "vocabulary_size", "ngram_dim", "encoder", "max_tokens", "branch_dropout")
+    write_json(folder / CONFIG, {name: getattr(model.config, name) for name in names})
+    if tokenizer is not None:
+        tokenizer.save(str(folder / TOKENIZER))
+
+
+def seal(folder: Path, **facts: Any) -> str:
+    """Write the manifest over every file of ``folder``; returns the version, a hash of the contents."""
+    digests = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST}
+    version = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()[:12]
+    write_json(folder / MANIFEST, {"format": FORMAT, "version": version, **facts, "sha256": digests})
+    return version
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """Check every file against the manifest and return it.
+
+    Raises:
+        BundleError: names the first file that is missing, unexpected or changed.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BundleError(f"{path}: not found; is {folder} a bundle made by `fenban train`?")
+    manifest = _json(path)
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise BundleError(f"{path}: format must be {FORMAT}; train the bundle again with this version")
+    digests = manifest.get("sha256")
+    if not isinstance(digests, dict) or WEIGHTS not in digests:
+        raise BundleError(f"{path}: has no sha256 of {WEIGHTS}")
+    for name, digest in digests.items():
+        if Path(name).name != name:
+            raise BundleError(f"{path}: {name!r} is not a plain file name")
+        if not (folder / name).is_file():
+            raise BundleError(f"{folder / name}: missing; copy the bundle again")
+        if _sha256(folder / name) != digest:
+            raise BundleError(f"{folder / name}: sha256 differs from the manifest; the file was changed or cut short")
+    extra = sorted(p.name for p in folder.iterdir() if p.name not in digests and p.name != MANIFEST)
+    if extra:
+        raise BundleError(f"{folder / extra[0]}: not listed in the manifest; remove it")
+    return manifest
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Readable UTF-8 JSON with a final newline."""
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BundleError(f"{path}: cannot be read as JSON ({type(error).__name__})") from None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,137 @@
+"""The wide-and-deep, multi-head letter classifier as a Hugging Face ``PreTrainedModel``.
+
+Wide: TF-IDF weighted n-grams in an ``EmbeddingBag``. Deep: any ``AutoModel`` encoder over title and
+body. Their features meet before one linear head per task. Either branch can be left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.utils import ModelOutput
+
+MASKED = -100
+
+
+class FenbanConfig(PreTrainedConfig):
+    """Configuration of ``FenbanClassifier``.
+
+    Args:
+        heads: head name to its label ids, in the order of the logits; made from the taxonomy.
+        vocabulary_size: number of n-grams known; 0 leaves the wide branch out.
+        ngram_dim: width of the n-gram embedding.
+        encoder: configuration of the encoder as a dict with ``model_type``; ``None`` leaves it out.
+        max_tokens: tokens of title and body that the encoder reads.
+        branch_dropout: share of training letters whose n-gram features are dropped, so that the
+            encoder learns to judge alone instead of leaning on n-grams that fit the training letters.
+    """
+
+    model_type = "fenban"
+
+    def __init__(
+        self,
+        heads: dict[str, list[str]] | None = None,
+        vocabulary_size: int = 0,
+        ngram_dim: int = 64,
+        encoder: dict[str, Any] | None = None,
+        max_tokens: int = 128,
+        branch_dropout: float = 0.5,
+        **kwargs: Any,
+    ) -> None:
+        self.heads = heads or {}
+        self.vocabulary_size = vocabulary_size
+        self.ngram_dim = ngram_dim
+        self.encoder = encoder
+        self.max_tokens = max_tokens
+        self.branch_dropout = branch_dropout
+        super().__init__(**kwargs)
+
+
+@dataclass
+class ClassifierOutput(ModelOutput):
+    """``loss`` is a scalar where labels were given; ``logits`` maps a head to ``(batch, n_labels)``."""
+
+    loss: Tensor | None = None
+    logits: dict[str, Tensor] | None = None
+
+
+class FenbanClassifier(PreTrainedModel):
+    """Topic, department, urgency, request type (and an auxiliary task) of a letter.
+
+    Raises:
+        ValueError: both branches are left out, or there is no head.
+    """
+
+    config_class = FenbanConfig
+    base_model_prefix = "fenban"
+
+    def __init__(self, config: FenbanConfig) -> None:
+        super().__init__(config)
+        if not config.heads:
+            raise ValueError("FenbanConfig.heads is empty: give the label ids of at least one head")
+        if not config.vocabulary_size and config.encoder is None:
+            raise ValueError("FenbanConfig: set vocabulary_size or encoder; a model needs at least one branch")
+        self.wide = nn.EmbeddingBag(config.vocabulary_size, config.ngram_dim, mode="sum") if self.has_wide else None
+        self.deep = AutoModel.from_config(_encoder_config(config.encoder)) if config.encoder else None
+        width = (config.ngram_dim if self.has_wide else 0) + (self.deep.config.hidden_size if self.deep else 0)
+        self.dropout = nn.Dropout(0.1)
+        self.outputs = nn.ModuleDict({head: nn.Linear(width, len(ids)) for head, ids in config.heads.items()})
+        self.post_init()
+
+    @property
+    def has_wide(self) -> bool:
+        return bool(self.config.vocabulary_size)
+
+    def forward(
+        self,
+        ngram_ids: Tensor | None = None,
+        ngram_offsets: Tensor | None = None,
+        ngram_weights: Tensor | None = None,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        **_: Any,
+    ) -> ClassifierOutput:
+        """Score a batch.
+
+        Args:
+            ngram_ids, ngram_weights: n-grams of all letters end to end, ``(n,)``.
+            ngram_offsets: where each letter begins in them, ``(batch,)``.
+            input_ids, attention_mask: tokens ``(batch, length)``.
+            labels: class indices ``(batch, n_heads)`` in the order of ``config.heads``; ``-100`` is unknown.
+        """
+        features = []
+        if self.wide is not None:
+            wide = self.wide(ngram_ids, ngram_offsets, per_sample_weights=ngram_weights.to(self.wide.weight.dtype))
+            if self.training and self.deep is not None:
+                kept = torch.rand(len(wide), 1, device=wide.device) >= self.config.branch_dropout
+                wide = wide * kept
+            features.append(wide)
+        if self.deep is not None:
+            hidden = self.deep(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+            features.append(self.dropout((hidden * mask).sum(1) / mask.sum(1)))
+        joined = torch.cat(features, dim=-1)
+        logits = {head: layer(joined) for head, layer in self.outputs.items()}
+        return ClassifierOutput(loss=None if labels is None else masked_loss(logits, labels), logits=logits)
+
+
+def masked_loss(logits: dict[str, Tensor], labels: Tensor) -> Tensor:
+    """Mean over heads of the cross entropy over the letters that carry a label of that head."""
+    losses = []
+    for column, scores in enumerate(logits.values()):
+        known = labels[:, column] != MASKED
+        if known.any():
+            losses.append(nn.functional.cross_entropy(scores[known].float(), labels[known, column]))
+    if not losses:
+        return sum(scores.sum() * 0.0 for scores in logits.values())  # type: ignore[return-value]
+    return torch.stack(losses).mean()
+
+
+def _encoder_config(raw: dict[str, Any]) -> PreTrainedConfig:
+    values = dict(raw)
+    return AutoConfig.for_model(values.pop("model_type"), **values)
