@@ -16,7 +16,7 @@ def render(suggestion: Suggestion) -> str:
         f"部门　　{_choice(suggestion.department)}",
         f"属地　　{_choice(unit)}",
         *(
-            f"　　　　证据：{_FIELDS[e.field]}[{e.start}:{e.end}] “{e.text}” → {e.place}（{e.source}）"
+            f"　　　　证据：{_FIELDS[e.field]}[{e.start}:{e.end}] “{e.text}” → {e.place} {e.source}"
             for e in unit.evidence
         ),
     ]

@@ -1,0 +1,139 @@
+"""The gazetteer in memory: names and aliases to entries, and the automaton that finds them."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import ahocorasick
+import jieba
+
+from models.taxonomy import Taxonomy
+
+UNIT_ALIASES = {
+    "510112": ("龙泉驿",),
+    "510113": ("青白江",),
+    "510114": ("新都",),
+    "510115": ("温江",),
+    "510116": ("双流区", "双流县", "双流"),
+    "510117": ("郫都", "郫县"),
+    "510118": ("新津", "新津县"),
+    "510121": ("金堂",),
+    "510129": ("大邑",),
+    "510131": ("蒲江",),
+    "510181": ("都江堰",),
+    "510182": ("彭州",),
+    "510183": ("邛崃",),
+    "510184": ("崇州",),
+    "510185": ("简阳",),
+    "510171": ("天府新区", "成都天府新区", "天府新区成都直管区"),
+    "510172": ("高新区", "成都高新", "高新南区", "高新西区"),
+    "510173": ("东部新区",),
+}
+_ADMINISTRATIVE = re.compile(r"(街道|社区|村|镇|乡|小区)$")
+_CHINESE_DIGITS = dict(zip("一二三四五六七八九", "123456789", strict=True))
+_NUMBERED = re.compile(r"[一二三四五六七八九](?=段|环|号线)")
+_COMMON_WORD = 3
+"""A name without a place suffix that jieba has seen more often than this is an ordinary word."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One name: its kind, the units that own a place of that name with their number of sources.
+
+    ``n_elsewhere`` is the number of letters of other cities in which the name was seen.
+    """
+
+    name: str
+    kind: str
+    units: dict[str, int]
+    n_elsewhere: int
+
+    @property
+    def n_sources(self) -> int:
+        return max(self.units.values())
+
+
+@dataclass(frozen=True)
+class Gazetteer:
+    """All names of a city. ``version`` is a hash of the table."""
+
+    version: str
+    automaton: ahocorasick.Automaton
+
+    @classmethod
+    def load(cls, path: Path, taxonomy: Taxonomy) -> Gazetteer:
+        """Read the table written by ``models.places.build``.
+
+        Raises:
+            ValueError: a missing column, an unknown unit, or a count that is no number; names file,
+                line and field.
+        """
+        places = _read(path, taxonomy)
+        automaton = ahocorasick.Automaton()
+        for unit in taxonomy.units:
+            for name in (unit.name, *unit.aliases, *UNIT_ALIASES.get(unit.id, ())):
+                automaton.add_word(name, (len(name), Place(unit.name, "unit", {unit.id: 9}, 0)))
+        for place in places.values():
+            for alias in _aliases(place):
+                if alias == place.name or alias not in places:
+                    _add(automaton, alias, place)
+        automaton.make_automaton()
+        return cls(hashlib.sha256(path.read_bytes()).hexdigest()[:12], automaton)
+
+    def find(self, text: str) -> Iterator[tuple[int, int, Place]]:
+        """Longest matches from the left, without overlaps, as ``(start, end, place)``."""
+        best: dict[int, tuple[int, Place]] = {}
+        for last, (length, place) in self.automaton.iter(text):
+            start = last - length + 1
+            if start not in best or best[start][0] < length:
+                best[start] = (length, place)
+        free = 0
+        for start in sorted(best):
+            length, place = best[start]
+            if start >= free:
+                free = start + length
+                yield start, free, place
+
+
+def _read(path: Path, taxonomy: Taxonomy) -> dict[str, Place]:
+    known = {unit.id for unit in taxonomy.units}
+    places: dict[str, Place] = {}
+    with path.open(encoding="utf-8", newline="") as stream:
+        for number, row in enumerate(csv.DictReader(stream), 2):
+            where = f"{path}, line {number}"
+            try:
+                unit, sources, elsewhere = row["unit"], int(row["n_sources"]), int(row["n_elsewhere"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(f"{where}: needs unit, n_sources and n_elsewhere ({error})") from None
+            if unit not in known:
+                raise ValueError(f"{where}, unit: {unit!r} is not in the taxonomy")
+            place = places.setdefault(row["name"], Place(row["name"], row["kind"], {}, elsewhere))
+            place.units[unit] = max(sources, place.units.get(unit, 0))
+    return places
+
+
+def _aliases(place: Place) -> Iterator[str]:
+    name = place.name
+    bare = _ADMINISTRATIVE.sub("", name)
+    if len(name) >= 3 and not (bare == name and jieba.dt.FREQ.get(name, 0) > _COMMON_WORD and place.kind != "road"):
+        yield name
+        if _NUMBERED.search(name):
+            yield _NUMBERED.sub(lambda match: _CHINESE_DIGITS[match.group()], name)
+    if bare != name and len(bare) >= 3 and not jieba.dt.FREQ.get(bare):
+        yield bare
+
+
+def _add(automaton: ahocorasick.Automaton, alias: str, place: Place) -> None:
+    if alias in automaton:
+        _, other = automaton.get(alias)
+        if other.kind == "unit":
+            return
+        if other.name != place.name:
+            merged = {u: max(other.units.get(u, 0), place.units.get(u, 0)) for u in {**other.units, **place.units}}
+            place = Place(other.name, other.kind, merged, max(other.n_elsewhere, place.n_elsewhere))
+    automaton.add_word(alias, (len(alias), place))
