@@ -1,0 +1,1 @@
+"""The BentoML service in front of ``models.triage``."""

@@ -49,7 +49,7 @@ class TrainArguments:
     ngrams: bool = True
     max_ngrams: int = 100_000
     min_count: int = 3
-    ngram_dim: int = 64
+    ngram_dim: int = 72
     epochs: float = 3.0
     batch_size: int = 32
     learning_rate: float = 3e-4

@@ -20,7 +20,8 @@ from models.suggestion import OUTSIDE_UNIT, UNKNOWN_UNIT, Choice, Evidence, Reas
 from models.taxonomy import Taxonomy
 
 HOME = re.compile(
-    r"(家住|住在|我住|居住|租住|户口|户籍|老家|上班|工作|单位|公司|来自|娘家|爸妈|父母|婆家|搬到|搬来|毕业|就读)[^，。；！？\n]{0,10}$"
+    r"(住(?!宅|户|房|建|院|宿)|我家在?|我屋头|租的?房|户口|户籍|上班|工作(?!人员)|我?单位|公司在|就读|来自)"
+    r"[^，。；！？,;!?\n]{0,10}$"
 )
 ELSEWHERE_OFFICE = re.compile(r"^(区|县|市)?(政府|城管|公安|派出所|信访|教育局|住建|环保|交警|的?(?:工作人员|领导|说|答复|回复))")
 OTHER_CITY = re.compile(
@@ -33,6 +34,8 @@ KIND_WEIGHT = {"unit": 0.35, "metro": 0.8, "road": 0.9}
 HOME_FACTOR, OFFICE_FACTOR, TITLE_FACTOR, CONFLICT_FACTOR, WEAK_FACTOR = 0.2, 0.2, 1.3, 0.2, 0.7
 UNKNOWN_MASS = 0.06
 ANSWER_AT = 0.6
+STRONG = 0.5
+"""A mention of at least this weight is a place of the matter; a district named against it is an error."""
 UNIT_ONLY_CONFIDENCE = 0.85
 """A named district and no known place: right for about that share of such authored letters."""
 
@@ -117,7 +120,7 @@ class PlaceResolver:
             chosen = agreed or units
             for unit in chosen:
                 scores[unit] += place.weight / len(chosen)
-        owners = set(scores)
+        owners = {u for m in specific if m.weight >= STRONG for u in m.place.units if u in scores}
         for unit in {u for m in named for u in m.place.units}:
             weight = max(m.weight for m in named if unit in m.place.units)
             scores[unit] += weight if not owners or unit in owners else weight * CONFLICT_FACTOR
