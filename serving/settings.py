@@ -12,6 +12,10 @@ MAX_BATCH = 256
 """Letters in one request of the batch endpoint, and in one forward pass."""
 
 
+MAX_WAITING = 2048
+"""Letters waiting to be scored before further requests get a 503."""
+
+
 class Settings(BaseSettings):
     """``FENBAN_BUNDLE``: folder of the served bundle. ``FENBAN_MAX_BODY_BYTES``: largest request body."""
 

@@ -37,7 +37,9 @@ def read_cases(path: Path) -> list[Case]:
     try:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, FileNotFoundError) as error:
-        raise ValueError(f"{path}: cannot be read as parquet ({type(error).__name__}); make it with fenban import") from None
+        raise ValueError(
+            f"{path}: cannot be read as parquet ({type(error).__name__}); make it with fenban import"
+        ) from None
     missing = sorted(set(_SCHEMA.names) - set(table.column_names))
     if missing:
         raise ValueError(f"{path}: column {missing[0]} is missing; make the file with fenban import")

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tqdm import tqdm
@@ -24,13 +26,18 @@ from models.case import MAX_BODY, MAX_TITLE, Case, Labels
 from models.features import normalize
 from models.redact import redact as redact_text
 from models.suggestion import OUTSIDE_UNIT, UNKNOWN_UNIT
-from models.taxonomy import HEADS, Taxonomy
+from models.taxonomy import Taxonomy
 from training.cases import write_cases
+from training.tables import Table, read_table
 
 _LABELS = tuple(Labels.model_fields)
 _FIELDS = ("id", "title", "body", "received_at", "channel", "stated_unit", "lon", "lat", "source", "group")
 _DISPATCH = ("unit", "department", "at", "outcome", "reason")
+_CHECKED = tuple(field for field in _LABELS if field != "aux")
 _MISSING = {"", "nan", "none", "null", "nat"}
+_DATE = re.compile(
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T\s]*(\d{1,2})[:：时](\d{1,2})分?(?=$|[:：\d秒])(.*))?"
+)
 
 
 class RowError(ValueError):
@@ -46,14 +53,16 @@ class Mapping(BaseModel):
 
     Attributes:
         columns: field of a case, or of its labels, to the file's column.
-        dispatch: field of a recorded dispatch to the file's column.
-        values: label field to {foreign name: taxonomy id}; other names are looked up in the taxonomy.
+        dispatch: field of a recorded dispatch (unit, department, at, outcome, reason) to the file's column.
+        values: label field to {foreign name: taxonomy id, or null to mask}; other names are looked up in
+            the taxonomy. ``department`` also serves ``co_department``, ``unit`` and ``department`` also
+            the dispatch, whose ``outcome`` and ``reason`` have entries of their own.
         on_unknown_label: ``reject`` the row, or ``mask`` the label.
         long_text: ``reject`` letters over the limits of a case, or ``cut`` them.
         source: written into every case, default the file's name.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     columns: dict[str, str]
     dispatch: dict[str, str] = {}
@@ -79,7 +88,7 @@ class Mapping(BaseModel):
         for section, used, allowed in (
             ("columns", mapping.columns, {*_FIELDS, *_LABELS}),
             ("dispatch", mapping.dispatch, set(_DISPATCH)),
-            ("values", mapping.values, set(_LABELS)),
+            ("values", mapping.values, {*_LABELS, "outcome", "reason"}),
         ):
             for name in used:
                 if name not in allowed:
@@ -118,8 +127,11 @@ def import_cases(
     """Import files into ``out`` and the unusable rows into ``out`` with suffix ``.rejected.csv``.
 
     Raises:
-        ValueError: a file cannot be read, or lacks a mapped column; names the file and the cure.
+        ValueError: a file cannot be read, lacks a mapped column, or the mapping names an unknown label;
+            names the place and the cure.
     """
+    _check_values(mapping, taxonomy)
+    out.parent.mkdir(parents=True, exist_ok=True)
     kept: dict[str, Case] = {}
     read = merged = rejected = conflicts = 0
     with out.with_suffix(".rejected.csv").open("w", encoding="utf-8-sig", newline="") as stream:
@@ -127,12 +139,14 @@ def import_cases(
         writer.writerow(("file", "row", "field", "reason"))
         for path in files:
             table = read_table(path)
-            _check_columns(path, mapping, table.columns)
-            rows = enumerate(table.to_dict("records"), 2 if path.suffix != ".jsonl" else 1)
-            for number, row in tqdm(rows, total=len(table), desc=path.name, disable=not progress, mininterval=1):
+            _check_columns(path, mapping, table)
+            for number, row in tqdm(table.rows, desc=path.name, disable=not progress, mininterval=1):
                 read += 1
+                default = Case.model_construct(id=f"{path.stem}-{number}", source=mapping.source or path.stem)
                 try:
-                    case = _case(row, mapping, taxonomy, redact=redact, name=path.stem, number=number)
+                    if isinstance(row, str):
+                        raise RowError("row", row)
+                    case = _case(row, mapping, taxonomy, redact=redact, default=default)
                 except RowError as error:
                     rejected += 1
                     writer.writerow((path.name, number, error.field, str(error)))
@@ -148,45 +162,29 @@ def import_cases(
     return ImportCounts(read, len(kept), merged, rejected, conflicts)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read xlsx, csv (UTF-8 or GB18030), jsonl or parquet with every value as found.
-
-    Raises:
-        ValueError: another suffix, or content that does not fit it.
-    """
-    try:
-        match path.suffix.lower():
-            case ".xlsx":
-                return pd.read_excel(path, dtype=str)
-            case ".csv":
-                return _read_csv(path)
-            case ".jsonl":
-                return pd.read_json(path, lines=True, dtype=False, convert_dates=False)
-            case ".parquet":
-                return pd.read_parquet(path)
-    except (ValueError, KeyError, OSError, UnicodeError) as error:
-        raise ValueError(f"{path}: cannot be read as {path.suffix} ({type(error).__name__})") from None
-    raise ValueError(f"{path}: unknown kind {path.suffix!r}; use .xlsx, .csv, .jsonl or .parquet")
+def _check_columns(path: Path, mapping: Mapping, table: Table) -> None:
+    """Errors name no column of the file but the nearest: without a header, its first row is a letter."""
+    for field, column in [*mapping.columns.items(), *mapping.dispatch.items()]:
+        found = table.columns.count(column)
+        if found == 1:
+            continue
+        if found:
+            raise ValueError(f"{path}: column {column!r} (mapped to {field}) occurs {found} times; rename the others")
+        near = get_close_matches(column, table.columns, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "; is the first row the header (jsonl: the key)?"
+        raise ValueError(f"{path}: no column {column!r} (mapped to {field}) among {len(table.columns)}{hint}")
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        path.read_bytes().decode("utf-8")
-        encoding = "utf-8-sig"
-    except UnicodeDecodeError:
-        encoding = "gb18030"
-    return pd.read_csv(path, dtype=str, encoding=encoding, keep_default_na=False)
+def _check_values(mapping: Mapping, taxonomy: Taxonomy) -> None:
+    for field in _CHECKED:
+        for foreign, target in mapping.values.get(field, {}).items():
+            if target is not None and not _lookup(field, target, taxonomy)[0]:
+                where = f"mapping, values.{field}.{foreign}"
+                raise ValueError(f"{where}: {target!r} is not in taxonomy {taxonomy.version}; use one of its ids")
 
 
-def _check_columns(path: Path, mapping: Mapping, columns: Iterable[str]) -> None:
-    present = set(columns)
-    for field, column in {**mapping.columns, **mapping.dispatch}.items():
-        if column not in present:
-            raise ValueError(f"{path}: has no column {column!r} (mapped to {field}); it has {sorted(present)}")
-
-
-def _case(row: dict[str, Any], mapping: Mapping, taxonomy: Taxonomy, *, redact: bool, name: str, number: int) -> Case:
-    values = {field: _value(row[column]) for field, column in mapping.columns.items()}
+def _case(row: dict[str, object], mapping: Mapping, taxonomy: Taxonomy, *, redact: bool, default: Case) -> Case:
+    values = {field: _value(field, row.get(column)) for field, column in mapping.columns.items()}
     text = {field: values.get(field) or "" for field in ("title", "body")}
     for field, limit in (("title", MAX_TITLE), ("body", MAX_BODY)):
         if len(text[field]) > limit and mapping.long_text == "reject":
@@ -194,16 +192,17 @@ def _case(row: dict[str, Any], mapping: Mapping, taxonomy: Taxonomy, *, redact: 
         text[field] = (redact_text(text[field]) if redact else text[field])[:limit]
     if not (text["title"] + text["body"]).strip():
         raise RowError("body", "title and body are empty")
+    plain = {field: values[field] for field in _FIELDS if values.get(field) is not None}
     labels = {field: _label(field, values.get(field), mapping, taxonomy) for field in _LABELS}
-    dispatch = {field: _value(row[column]) for field, column in mapping.dispatch.items()}
-    plain = {f: values[f] for f in _FIELDS if values.get(f) is not None and f not in text}
+    dispatch = _dispatch(row, mapping, taxonomy)
     try:
         return Case.model_validate(
             {
+                "id": default.id,
+                "source": default.source,
                 **plain,
                 **text,
-                "id": plain.get("id", f"{name}-{number}"),
-                "source": plain.get("source", mapping.source or name),
+                "received_at": _moment("received_at", values.get("received_at")),
                 "labels": labels,
                 "dispatches": [dispatch] if any(dispatch.values()) else [],
             }
@@ -213,24 +212,62 @@ def _case(row: dict[str, Any], mapping: Mapping, taxonomy: Taxonomy, *, redact: 
         raise RowError(".".join(map(str, first["loc"])), first["msg"]) from None
 
 
-def _value(raw: Any) -> str | None:
+def _dispatch(row: dict[str, object], mapping: Mapping, taxonomy: Taxonomy) -> dict[str, str | datetime | None]:
+    found: dict[str, str | datetime | None] = {}
+    for field, column in mapping.dispatch.items():
+        raw = _value(f"dispatch.{field}", row.get(column))
+        if field in ("unit", "department"):
+            found[field] = _label(field, raw, mapping, taxonomy)
+        elif field == "at":
+            found[field] = _moment("dispatch.at", raw)
+        else:
+            found[field] = mapping.values.get(field, {}).get(raw, raw) if raw else None
+    return found
+
+
+def _value(field: str, raw: object) -> str | None:
+    if isinstance(raw, (dict, list, bytes)):
+        raise RowError(field, f"is a {type(raw).__name__}, not text or a number")
+    if isinstance(raw, float) and raw.is_integer():
+        raw = int(raw)  # a column of codes with one empty cell arrives as 510104.0
     text = "" if raw is None else str(raw).strip()
     return None if text.lower() in _MISSING else text
 
 
-def _label(field: str, raw: str | None, mapping: Mapping, taxonomy: Taxonomy) -> str | None:
-    if raw is None or field == "aux":
-        return raw
-    foreign = mapping.values.get(field, {})
-    if raw in foreign:
-        return foreign[raw]
-    head = "department" if field == "co_department" else field
+def _moment(field: str, raw: str | None) -> datetime | None:
+    """``2026-11-24 09:30:00``, ``2026/11/24``, ``2026年11月24日 9时30分`` or ``20261124``."""
+    if raw is None:
+        return None
+    parts = _DATE.fullmatch(raw)
+    if parts:
+        year, month, day, hour, minute, rest = parts.groups()
+        clock = f"T{hour:>02}:{minute}{(rest or '').replace('：', ':').rstrip('秒')}" if hour else ""
+        raw = f"{year}-{month:>02}-{day:>02}{clock}"
+    try:
+        return datetime.fromisoformat(raw)
+    except ValueError:
+        raise RowError(field, "is not a date; write it as 2026-11-24 09:30") from None
+
+
+def _lookup(field: str, name: str, taxonomy: Taxonomy) -> tuple[bool, str | None]:
+    """Whether the taxonomy knows a name, and its id today: ``None`` for one retired with several successors."""
     if field == "unit":
-        found = raw if raw in (UNKNOWN_UNIT, OUTSIDE_UNIT) else taxonomy.unit_code(raw)
-    else:
-        assert head in HEADS
-        found = taxonomy.resolve(head, raw)
-    if found is None and mapping.on_unknown_label == "reject":
+        found = name if name in (UNKNOWN_UNIT, OUTSIDE_UNIT) else taxonomy.unit_code(name)
+        return found is not None, found
+    head = "department" if field == "co_department" else field
+    found = taxonomy.resolve(head, name)
+    retired = head == "department" and any(name in (x.id, x.name, *x.aliases) for x in taxonomy.retired.values())
+    return found is not None or retired, found
+
+
+def _label(field: str, raw: str | None, mapping: Mapping, taxonomy: Taxonomy) -> str | None:
+    fallback = mapping.values.get("department", {}) if field == "co_department" else {}
+    foreign = {**fallback, **mapping.values.get(field, {})}
+    target = foreign.get(raw, raw) if raw is not None else None
+    if target is None or field == "aux":
+        return target
+    known, found = _lookup(field, target, taxonomy)
+    if not known and mapping.on_unknown_label == "reject":
         raise RowError(field, "label is not in the taxonomy; add it to values in the mapping")
     return found
 
