@@ -35,9 +35,7 @@ _FIELDS = ("id", "title", "body", "received_at", "channel", "stated_unit", "lon"
 _DISPATCH = ("unit", "department", "at", "outcome", "reason")
 _CHECKED = tuple(field for field in _LABELS if field != "aux")
 _MISSING = {"", "nan", "none", "null", "nat"}
-_DATE = re.compile(
-    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T\s]*(\d{1,2})[:：时](\d{1,2})分?(?=$|[:：\d秒])(.*))?"
-)
+_DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?[T\s]*(.*)")
 
 
 class RowError(ValueError):
@@ -240,9 +238,10 @@ def _moment(field: str, raw: str | None) -> datetime | None:
         return None
     parts = _DATE.fullmatch(raw)
     if parts:
-        year, month, day, hour, minute, rest = parts.groups()
-        clock = f"T{hour:>02}:{minute}{(rest or '').replace('：', ':').rstrip('秒')}" if hour else ""
-        raw = f"{year}-{month:>02}-{day:>02}{clock}"
+        year, month, day, rest = parts.groups()
+        clock = re.sub(r"[：时分]", ":", rest).rstrip(":秒")
+        clock = re.sub(r"(?<![\d.])(\d)(?!\d)", r"0\1", clock)
+        raw = f"{year}-{month:>02}-{day:>02}" + (f"T{clock}" if clock else "")
     try:
         return datetime.fromisoformat(raw)
     except ValueError:
