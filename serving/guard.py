@@ -118,7 +118,7 @@ def validate(body: bytes, schema: type[BaseModel]) -> None:
         value = json.loads(body.decode("utf-8"))
     except UnicodeDecodeError:
         raise Refusal(400, "not_utf8", "", "the body is not UTF-8; encode it as UTF-8") from None
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # plain ValueError: a number of more than 4,300 digits
         raise Refusal(400, "not_json", "", "the body is not valid JSON") from None
     try:
         record = schema.model_validate(value, strict=False)
@@ -145,7 +145,9 @@ class _Reshaper:
         if message["type"] == "http.response.start" and message["status"] >= 400:
             self.replaced = True
             status = message["status"]
-            code = _CODES.get(status, "unavailable" if status == 503 else "internal" if status >= 500 else "bad_request")
+            code = _CODES.get(
+                status, "unavailable" if status == 503 else "internal" if status >= 500 else "bad_request"
+            )
             refusal = Refusal(status, code, "", _CURES.get(status, "see /docs.json"))
             await _answer(self.send, status, refusal.body)
         elif not self.replaced:

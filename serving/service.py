@@ -1,6 +1,6 @@
 """The BentoML service.
 
-    bentoml serve serving.service:Fenban --host 127.0.0.1 --port 3000
+bentoml serve serving.service:Fenban --host 127.0.0.1 --port 3000
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Fenban:
         triage([Letter(title="预热", body="预热")])
         self.batcher = Batcher(triage, max_letters=MAX_BATCH, max_waiting=MAX_WAITING, observe=BATCH_SIZE.observe)
 
-    @bentoml.api(route="/v1/triage")
+    @bentoml.api(route="/v1/triage")  # type: ignore[untyped-decorator]
     async def triage(self, letter: Letter, /) -> Suggestion:
         """Suggest a routing for one letter."""
         return (await self._submit([letter]))[0]
 
-    @bentoml.api(route="/v1/triage/batch")
+    @bentoml.api(route="/v1/triage/batch")  # type: ignore[untyped-decorator]
     async def triage_batch(self, batch: LetterBatch, /) -> SuggestionBatch:
         """Suggest a routing for each of up to 256 letters, in order."""
         return SuggestionBatch(suggestions=await self._submit(batch.letters))
@@ -52,4 +52,4 @@ class Fenban:
             raise ServiceUnavailable("too many letters are waiting") from None
 
 
-Fenban.add_asgi_middleware(Guard)
+Fenban.add_asgi_middleware(Guard)  # type: ignore[attr-defined]
