@@ -38,9 +38,8 @@ def import_(
 ) -> None:
     """Read case files into one cases file; unusable rows go to *.rejected.csv with the reason."""
     with _clear_errors():
-        from training.importer import Mapping, import_cases
-
         from models.taxonomy import Taxonomy
+        from training.importer import Mapping, import_cases
 
         counts = import_cases(files, Mapping.load(mapping), Taxonomy.load(), out, redact=redact)
     typer.echo(str(counts))
@@ -56,7 +55,6 @@ def split(
     """Split a cases file so that near-duplicates stay together and a case keeps its side for ever."""
     with _clear_errors():
         from training.cases import read_cases, write_cases
-
         from training.split import split_cases
 
         kept, held = split_cases(read_cases(cases), test_share)
@@ -90,7 +88,6 @@ def train(
     """Train, calibrate and write a bundle."""
     with _clear_errors():
         from training.cases import read_cases
-
         from training.finetune import TrainArguments
         from training.train import train_bundle
 

@@ -1,6 +1,6 @@
 """Unit accuracy on authored letters by trap, false claims on letters of other cities, and speed.
 
-    python -m eval.bench_places --authored training/data/authored.jsonl --elsewhere ../shared/data/letters7_test.jsonl
+python -m eval.bench_places --authored training/data/authored.jsonl --elsewhere ../shared/data/letters7_test.jsonl
 """
 
 from __future__ import annotations

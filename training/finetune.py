@@ -29,6 +29,8 @@ from models.features import NgramVocabulary, letter_hashes
 from models.taxonomy import HEADS, Taxonomy
 from training.linear import fit_heads, fold_in
 
+DATA = Path(__file__).parent / "data"
+
 
 @dataclass(frozen=True)
 class TrainArguments:
@@ -147,7 +149,7 @@ def load_encoder(name: str, seed: int) -> tuple[Any, Tokenizer]:
         ValueError: the tokenizer has no ``tokenizer.json`` (only fast tokenizers are served).
     """
     if name == "tiny":
-        folder = Path(__file__).parent / "data" / "tiny_encoder"
+        folder = DATA / "tiny_encoder"
         set_seed(seed)
         return AutoModel.from_config(AutoConfig.from_pretrained(folder)), Tokenizer.from_file(
             str(folder / "tokenizer.json")

@@ -53,7 +53,7 @@ def compile_gazetteer(places: Path, taxonomy: Taxonomy) -> list[dict[str, str]]:
         }
     for road in SHARED_ROADS:
         for code in ("510106", "510108"):
-            rows[road, "road", code] = dict(name=road, kind="road", unit=code, street="", n_sources="2")
+            rows[road, "road", code] = {"name": road, "kind": "road", "unit": code, "street": "", "n_sources": "2"}
     return [rows[key] for key in sorted(rows)]
 
 

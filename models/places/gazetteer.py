@@ -34,9 +34,26 @@ UNIT_ALIASES = {
     "510172": ("高新区", "成都高新", "高新南区", "高新西区"),
     "510173": ("东部新区",),
 }
-_ADMINISTRATIVE = re.compile(r"(街道|社区|村|镇|乡|小区)$")
+SHIPPED = Path(__file__).parents[1] / "data" / "gazetteer.csv"
+_SUFFIX = {
+    "street_office": re.compile(r"(街道|镇|乡)$"),
+    "community": re.compile(r"社区$"),
+    "village": re.compile(r"(村|社区)$"),
+    "estate": re.compile(r"小区$"),
+}
+_CITY = re.compile(r"^(四川省|成都市|成都|四川)(?=.{4})")
+_UNSPECIFIC = re.compile(
+    r"^(第?[一二三四五六七八九十0-9]+)?(人民|中医|妇幼|实验|职工|儿童|医科|工业|大学|中学|小学|公园|师范)"
+)
+"""What is left of 成都市第一人民医院 without the city is a name that every city has."""
+_PUNCTUATION = re.compile(r"[-()·（）]")
+_PLACE_WORD = re.compile(
+    r"(路|街|巷|道|段|社区|村|镇|乡|街道|小区|花园|苑|站|公园|广场|学校|医院|中学|小学|大学|城|桥)$"
+)
 _CHINESE_DIGITS = dict(zip("一二三四五六七八九", "123456789", strict=True))
-_NUMBERED = re.compile(r"[一二三四五六七八九](?=段|环|号线)")
+_NUMBERED = re.compile(r"[一二三四五六七八九](?=段|环|号|期)")
+_ORDINARY_ELSEWHERE = 3
+"""A name that ends in no word for a place and is used in so many letters elsewhere is a phrase (公园里)."""
 _COMMON_WORD = 3
 """A name without a place suffix that jieba has seen more often than this is an ordinary word."""
 
@@ -77,27 +94,30 @@ class Gazetteer:
         automaton = ahocorasick.Automaton()
         for unit in taxonomy.units:
             for name in (unit.name, *unit.aliases, *UNIT_ALIASES.get(unit.id, ())):
-                automaton.add_word(name, (len(name), Place(unit.name, "unit", {unit.id: 9}, 0)))
+                automaton.add_word(name, (len(name), Place(unit.name, "unit", {unit.id: 9}, 0), False))
         for place in places.values():
-            for alias in _aliases(place):
+            for alias, short in _aliases(place):
                 if alias == place.name or alias not in places:
-                    _add(automaton, alias, place)
+                    _add(automaton, alias, place, short)
         automaton.make_automaton()
         return cls(hashlib.sha256(path.read_bytes()).hexdigest()[:12], automaton)
 
-    def find(self, text: str) -> Iterator[tuple[int, int, Place]]:
-        """Longest matches from the left, without overlaps, as ``(start, end, place)``."""
-        best: dict[int, tuple[int, Place]] = {}
-        for last, (length, place) in self.automaton.iter(text):
+    def find(self, text: str) -> Iterator[tuple[int, int, Place, bool]]:
+        """Longest matches from the left, without overlaps, as ``(start, end, place, is_short)``.
+
+        ``is_short`` tells a name that was written without its suffix (双水碾 for 双水碾街道).
+        """
+        best: dict[int, tuple[int, Place, bool]] = {}
+        for last, (length, place, short) in self.automaton.iter(text):
             start = last - length + 1
             if start not in best or best[start][0] < length:
-                best[start] = (length, place)
+                best[start] = (length, place, short)
         free = 0
         for start in sorted(best):
-            length, place = best[start]
+            length, place, short = best[start]
             if start >= free:
                 free = start + length
-                yield start, free, place
+                yield start, free, place, short
 
 
 def _read(path: Path, taxonomy: Taxonomy) -> dict[str, Place]:
@@ -117,23 +137,36 @@ def _read(path: Path, taxonomy: Taxonomy) -> dict[str, Place]:
     return places
 
 
-def _aliases(place: Place) -> Iterator[str]:
+def _aliases(place: Place) -> Iterator[tuple[str, bool]]:
+    """Ways to write a name, each with whether it lacks the suffix that marks it as a place."""
     name = place.name
-    bare = _ADMINISTRATIVE.sub("", name)
-    if len(name) >= 3 and not (bare == name and jieba.dt.FREQ.get(name, 0) > _COMMON_WORD and place.kind != "road"):
-        yield name
+    if not _PLACE_WORD.search(name) and place.n_elsewhere >= _ORDINARY_ELSEWHERE:
+        return
+    pattern = _SUFFIX.get(place.kind)
+    bare = pattern.sub("", name) if pattern else name
+    if len(name) == 2 and place.kind == "estate":
+        yield f"{name}小区", False
+    official = bare != name or place.kind == "road"
+    if len(name) >= (2 if bare != name else 3) and (official or jieba.dt.FREQ.get(name, 0) <= _COMMON_WORD):
+        yield name, False
         if _NUMBERED.search(name):
-            yield _NUMBERED.sub(lambda match: _CHINESE_DIGITS[match.group()], name)
+            yield _NUMBERED.sub(lambda match: _CHINESE_DIGITS[match.group()], name), False
+    plain = _PUNCTUATION.sub("", name)
+    without_city = _CITY.sub("", plain)
+    for variant in {plain, without_city} - {name}:
+        if len(variant) >= 4 and not _UNSPECIFIC.search(variant) and not jieba.dt.FREQ.get(variant):
+            yield variant, False
     if bare != name and len(bare) >= 3 and not jieba.dt.FREQ.get(bare):
-        yield bare
+        yield bare, True
 
 
-def _add(automaton: ahocorasick.Automaton, alias: str, place: Place) -> None:
+def _add(automaton: ahocorasick.Automaton, alias: str, place: Place, short: bool) -> None:
     if alias in automaton:
-        _, other = automaton.get(alias)
+        _, other, other_short = automaton.get(alias)
         if other.kind == "unit":
             return
+        short = short and other_short
         if other.name != place.name:
             merged = {u: max(other.units.get(u, 0), place.units.get(u, 0)) for u in {**other.units, **place.units}}
             place = Place(other.name, other.kind, merged, max(other.n_elsewhere, place.n_elsewhere))
-    automaton.add_word(alias, (len(alias), place))
+    automaton.add_word(alias, (len(alias), place, short))

@@ -8,34 +8,31 @@ incident places in different units, or only places that the gazetteer does not k
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from models.case import Letter
-from models.places.gazetteer import Gazetteer, Place
+from models.places.gazetteer import Gazetteer
+from models.places.mentions import Mention, read_mentions
 from models.suggestion import OUTSIDE_UNIT, UNKNOWN_UNIT, Choice, Evidence, Reason, UnitSuggestion
 from models.taxonomy import Taxonomy
 
-HOME = re.compile(
-    r"(住(?!宅|户|房|建|院|宿)|我家在?|我屋头|租的?房|户口|户籍|上班|工作(?!人员)|我?单位|公司在|就读|来自)"
-    r"[^，。；！？,;!?\n]{0,10}$"
-)
-ELSEWHERE_OFFICE = re.compile(r"^(区|县|市)?(政府|城管|公安|派出所|信访|教育局|住建|环保|交警|的?(?:工作人员|领导|说|答复|回复))")
 OTHER_CITY = re.compile(
     r"[A-Z]\d*[市区县]|(?:北京|上海|天津|重庆|广州|深圳|武汉|长沙|南京|杭州|西安|合肥|郑州|济南|青岛|沈阳|大连|哈尔滨|长春|"
     r"福州|厦门|南昌|南宁|昆明|贵阳|兰州|太原|石家庄|乌鲁木齐|海口|绵阳|德阳|南充|宜宾|泸州|乐山|眉山|资阳|自贡|遂宁|内江|达州)"
     r"(?=市|的|[一-龥]{1,3}[区县])"
 )
+SECTION_DIGIT = re.compile(r"[1-9](?=段|环|号线)")
+CHINESE_DIGITS = "零一二三四五六七八九"
 CHENGDU = re.compile(r"成都|蓉城")
-KIND_WEIGHT = {"unit": 0.35, "metro": 0.8, "road": 0.9}
-HOME_FACTOR, OFFICE_FACTOR, TITLE_FACTOR, CONFLICT_FACTOR, WEAK_FACTOR = 0.2, 0.2, 1.3, 0.2, 0.7
+COMMON_UNIT = ("高新区", "东部新区", "高新西区", "高新南区")
+"""Zones that other cities have too."""
+CONFLICT_FACTOR = 0.2
 UNKNOWN_MASS = 0.06
 ANSWER_AT = 0.6
-STRONG = 0.5
-"""A mention of at least this weight is a place of the matter; a district named against it is an error."""
+WEAK_ONLY = 0.5
+"""Most that one weak or disputed source can say on its own."""
 UNIT_ONLY_CONFIDENCE = 0.85
 """A named district and no known place: right for about that share of such authored letters."""
 
@@ -46,18 +43,6 @@ class Resolution:
 
     unit: UnitSuggestion
     reasons: list[Reason]
-
-
-@dataclass(frozen=True)
-class Mention:
-    """A place found in the letter; ``weight`` says how much it speaks for the place of the matter."""
-
-    field: Literal["title", "body"]
-    start: int
-    end: int
-    text: str
-    place: Place
-    weight: float
 
 
 class PlaceResolver:
@@ -76,57 +61,28 @@ class PlaceResolver:
     def resolve(self, letter: Letter) -> Resolution:
         """Find the unit that owns the place of a letter."""
         text = f"{letter.title}\n{letter.body}"
-        mentions = [*self._mentions("title", letter.title), *self._mentions("body", letter.body)]
-        local = bool(CHENGDU.search(text)) or any(m.place.kind == "unit" for m in mentions)
-        foreign = bool(OTHER_CITY.search(text))
+        mentions = [
+            *read_mentions("title", letter.title, self.gazetteer),
+            *read_mentions("body", letter.body, self.gazetteer),
+        ]
+        chengdu, foreign = bool(CHENGDU.search(text)), bool(OTHER_CITY.search(text))
         stated = self.taxonomy.unit_code(letter.stated_unit) if letter.stated_unit else None
-        specific = [m for m in mentions if m.place.kind != "unit" and (local or stated or self._distinctive(m, foreign))]
-        named = [m for m in mentions if m.place.kind == "unit"]
+        named = [
+            m for m in mentions if m.place.kind == "unit" and (chengdu or not foreign or m.text not in COMMON_UNIT)
+        ]
+        specific = [m for m in mentions if m.place.kind != "unit"]
+        if not (chengdu or named or stated or any(_is_distinctive(m, foreign) for m in specific)):
+            specific = [m for m in specific if self._has_short_unit(m)]
+        specific = _without_parts(specific)
         if foreign and not specific and not named:
             return self._answer({}, [], letter, stated, OUTSIDE_UNIT)
-        scores = self._score(specific, named, stated)
+        scores = _score(specific, named, stated)
         return self._answer(scores, [*specific, *named], letter, stated, UNKNOWN_UNIT)
 
-    def _mentions(self, field: Literal["title", "body"], text: str) -> list[Mention]:
-        plain = "".join(_fold(character) for character in text)
-        found = []
-        for start, end, place in self.gazetteer.find(plain):
-            weight = KIND_WEIGHT.get(place.kind, 1.0)
-            if not place.n_sources:
-                weight *= WEAK_FACTOR
-            if field == "title":
-                weight *= TITLE_FACTOR
-            if HOME.search(plain[max(0, start - 16) : start]):
-                weight *= HOME_FACTOR
-            if place.kind == "unit" and ELSEWHERE_OFFICE.search(plain[end : end + 8]):
-                weight *= OFFICE_FACTOR
-            found.append(Mention(field, start, end, text[start:end], place, weight))
-        return found
-
-    @staticmethod
-    def _distinctive(mention: Mention, foreign: bool) -> bool:
-        """Whether a name points to Chengdu without any other sign of the city."""
-        if mention.place.n_elsewhere:
-            return False
-        return not foreign and (len(mention.place.name) >= 4 or mention.place.n_sources >= 2)
-
-    @staticmethod
-    def _score(specific: list[Mention], named: list[Mention], stated: str | None) -> dict[str, float]:
-        scores: dict[str, float] = defaultdict(float)
-        hints = {u for m in named for u in m.place.units} | ({stated} if stated else set())
-        for place in {m.place.name: m for m in sorted(specific, key=lambda m: m.weight)}.values():
-            units = place.place.units
-            agreed = {u: n for u, n in units.items() if u in hints} if len(units) > 1 else units
-            chosen = agreed or units
-            for unit in chosen:
-                scores[unit] += place.weight / len(chosen)
-        owners = {u for m in specific if m.weight >= STRONG for u in m.place.units if u in scores}
-        for unit in {u for m in named for u in m.place.units}:
-            weight = max(m.weight for m in named if unit in m.place.units)
-            scores[unit] += weight if not owners or unit in owners else weight * CONFLICT_FACTOR
-        if stated:
-            scores[stated] += 0.3 if not owners or stated in owners else 0.3 * CONFLICT_FACTOR
-        return dict(scores)
+    def _has_short_unit(self, mention: Mention) -> bool:
+        """Whether the owner's short name (锦江 for 锦江区) stands right before the mention."""
+        shorts = (self.taxonomy.name("unit", unit)[:-1].removeprefix("成都") for unit in mention.place.units)
+        return any(mention.before.endswith(short) for short in shorts)
 
     def _answer(
         self, scores: dict[str, float], mentions: list[Mention], letter: Letter, stated: str | None, silent: str
@@ -136,14 +92,14 @@ class PlaceResolver:
         shares = {u: s / (total + UNKNOWN_MASS) for u, s in scores.items()}
         if shares and not specific:
             shares = {u: p * UNIT_ONLY_CONFIDENCE for u, p in shares.items()}
+        firm = {u for m in mentions if m.place.n_sources for u in m.place.units} | {stated}
+        shares = {u: p if u in firm else min(p, WEAK_ONLY) for u, p in shares.items()}
         ranked = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
         evidence = [_evidence(m) for m in sorted(mentions, key=lambda m: -m.weight)[:8]]
         choices = [Choice(label=u, name=self.taxonomy.name("unit", u), confidence=round(p, 4)) for u, p in ranked[:3]]
         plausible = [u for u, p in ranked if p >= 0.1]
         if ranked and ranked[0][1] >= ANSWER_AT:
-            unit = UnitSuggestion(
-                **choices[0].model_dump(), alternatives=choices[1:], set=plausible, evidence=evidence
-            )
+            unit = UnitSuggestion(**choices[0].model_dump(), alternatives=choices[1:], set=plausible, evidence=evidence)
             return Resolution(unit, self._warnings(unit, mentions, stated))
         question, reason = self._question(mentions, choices, silent)
         unit = UnitSuggestion(
@@ -188,10 +144,40 @@ class PlaceResolver:
         )
 
 
-def _fold(character: str) -> str:
-    """Full width to half width, one character for one, so that offsets stay those of the letter."""
-    folded = unicodedata.normalize("NFKC", character)
-    return folded if len(folded) == 1 else character
+def _is_distinctive(mention: Mention, foreign: bool) -> bool:
+    """Whether a name points to Chengdu without any other sign of the city."""
+    return not mention.place.n_elsewhere and not foreign
+
+
+def _without_parts(mentions: list[Mention]) -> list[Mention]:
+    """Drops 二环路 beside 二环路西三段: the short form names the same place."""
+    names = {m.place.name for m in mentions}
+    return [
+        m
+        for m in mentions
+        if not any(m.place.name != n and (n.startswith(m.place.name) or n.endswith(m.place.name)) for n in names)
+    ]
+
+
+def _score(specific: list[Mention], named: list[Mention], stated: str | None) -> dict[str, float]:
+    """Weight per unit. A district that a named place contradicts counts little: the writer may err."""
+    scores: dict[str, float] = defaultdict(float)
+    hints = {u for m in named for u in m.place.units} | ({stated} if stated else set())
+    for mention in {m.place.name: m for m in sorted(specific, key=lambda m: m.weight)}.values():
+        units = mention.place.units
+        chosen = hints.intersection(units) if len(units) > 1 else set()
+        for unit in chosen or units:
+            scores[unit] += mention.weight / len(chosen or units)
+    firm = [m for m in specific if m.place.n_sources]
+    owners = {u for m in firm if not m.personal for u in m.place.units}
+    personal_owners = owners | {u for m in firm for u in m.place.units}
+    for unit in {u for m in named for u in m.place.units}:
+        best = max((m for m in named if unit in m.place.units), key=lambda m: m.weight)
+        against = personal_owners if best.personal else owners
+        scores[unit] += best.weight if not against or unit in against else best.weight * CONFLICT_FACTOR
+    if stated:
+        scores[stated] += 0.3 if not owners or stated in owners else 0.3 * CONFLICT_FACTOR
+    return dict(scores)
 
 
 def _evidence(mention: Mention) -> Evidence:
