@@ -14,10 +14,10 @@ from typing import Annotated
 import typer
 
 from models.case import MAX_BODY, MAX_TITLE, Letter
+from models.places.gazetteer import SHIPPED
 from models.places.resolver import PlaceResolver
 from models.suggestion import OUTSIDE_UNIT, UNKNOWN_UNIT
 from models.taxonomy import Taxonomy
-from training.train import SHIPPED_GAZETTEER
 
 
 def read(path: Path) -> list[tuple[Letter, dict[str, str]]]:
@@ -33,7 +33,7 @@ def main(
 ) -> None:
     """Print the tables."""
     taxonomy = Taxonomy.load()
-    resolver = PlaceResolver.load(SHIPPED_GAZETTEER, taxonomy)
+    resolver = PlaceResolver.load(SHIPPED, taxonomy)
     tally: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for letter, row in (pair for path in authored for pair in read(path)):
         truth = taxonomy.unit_code(row["district"]) or UNKNOWN_UNIT

@@ -39,7 +39,6 @@ _SUFFIX = {
     "street_office": re.compile(r"(街道|镇|乡)$"),
     "community": re.compile(r"社区$"),
     "village": re.compile(r"(村|社区)$"),
-    "estate": re.compile(r"小区$"),
 }
 _CITY = re.compile(r"^(四川省|成都市|成都|四川)(?=.{4})")
 _UNSPECIFIC = re.compile(
@@ -140,12 +139,12 @@ def _read(path: Path, taxonomy: Taxonomy) -> dict[str, Place]:
 def _aliases(place: Place) -> Iterator[tuple[str, bool]]:
     """Ways to write a name, each with whether it lacks the suffix that marks it as a place."""
     name = place.name
+    if len(name) == 2 and place.kind == "estate":
+        yield f"{name}小区", False
     if not _PLACE_WORD.search(name) and place.n_elsewhere >= _ORDINARY_ELSEWHERE:
         return
     pattern = _SUFFIX.get(place.kind)
     bare = pattern.sub("", name) if pattern else name
-    if len(name) == 2 and place.kind == "estate":
-        yield f"{name}小区", False
     official = bare != name or place.kind == "road"
     if len(name) >= (2 if bare != name else 3) and (official or jieba.dt.FREQ.get(name, 0) <= _COMMON_WORD):
         yield name, False
