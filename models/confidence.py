@@ -3,8 +3,8 @@
 Fitted on letters that the model was not trained on (``training.train``). The heads start from
 one-against-rest SVMs, so each logit is first read as "this label or not" (Platt 1999, one slope and
 offset per head), then all are brought to one distribution with a temperature (Guo et al. 2017).
-Against a temperature alone this halved the department's ECE. Conformal sets are split conformal with the score ``1 - p(true label)``
-(least ambiguous sets, Sadinle et al. 2019).
+Against a temperature alone this halved the department's ECE. Conformal sets are split
+conformal with the score ``1 - p(true label)`` (least ambiguous sets, Sadinle et al. 2019).
 """
 
 from __future__ import annotations

@@ -40,6 +40,9 @@ TITLE_FACTOR, MATTER_FACTOR, ADJACENT_FACTOR = 1.3, 1.2, 1.3
 WEAK_FACTOR, ALIAS_FACTOR, GENERIC_FACTOR = 0.7, 0.6, 0.6
 GENERIC_ELSEWHERE = 3
 
+SECTION_DIGIT = re.compile(r"[1-9](?=段|环|号线)")
+CHINESE_DIGITS = "零一二三四五六七八九"
+
 
 @dataclass(frozen=True)
 class Mention:
@@ -63,7 +66,7 @@ class Mention:
 
 def read_mentions(field: Field, text: str, gazetteer: Gazetteer) -> list[Mention]:
     """Mentions of one field from left to right; offsets are those of ``text``."""
-    plain = text.translate(_FOLD)
+    plain = SECTION_DIGIT.sub(lambda match: CHINESE_DIGITS[int(match.group())], text.translate(_FOLD))
     found = []
     for start, end, place, is_alias in gazetteer.find(plain):
         blocked = _NOT_A_UNIT.get(plain[start:end], "")

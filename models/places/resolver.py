@@ -23,8 +23,6 @@ OTHER_CITY = re.compile(
     r"福州|厦门|南昌|南宁|昆明|贵阳|兰州|太原|石家庄|乌鲁木齐|海口|绵阳|德阳|南充|宜宾|泸州|乐山|眉山|资阳|自贡|遂宁|内江|达州)"
     r"(?=市|的|[一-龥]{1,3}[区县])"
 )
-SECTION_DIGIT = re.compile(r"[1-9](?=段|环|号线)")
-CHINESE_DIGITS = "零一二三四五六七八九"
 CHENGDU = re.compile(r"成都|蓉城")
 COMMON_UNIT = ("高新区", "东部新区", "高新西区", "高新南区")
 """Zones that other cities have too."""
