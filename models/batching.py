@@ -27,6 +27,18 @@ class Batch(TypedDict, total=False):
     labels: Tensor
 
 
+def special_id(tokenizer: Tokenizer, token: str) -> int:
+    """Id of a special token.
+
+    Raises:
+        ValueError: the tokenizer does not have it; only BERT-style special tokens are served.
+    """
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise ValueError(f"the encoder's tokenizer has no {token}: choose an encoder with BERT-style special tokens")
+    return int(found)
+
+
 def encode_tokens(tokenizer: Tokenizer, title: str, body: str, max_tokens: int) -> list[int]:
     """Token ids of ``[CLS] title [SEP] body [SEP]``; a long body keeps its head (three quarters) and tail."""
     first = tokenizer.encode(title, add_special_tokens=False).ids[: max_tokens // 4]
@@ -35,7 +47,7 @@ def encode_tokens(tokenizer: Tokenizer, title: str, body: str, max_tokens: int) 
     if len(second) > room:
         tail = room // 4
         second = second[: room - tail] + second[len(second) - tail :]
-    begin, end = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    begin, end = special_id(tokenizer, "[CLS]"), special_id(tokenizer, "[SEP]")
     return [begin, *first, end, *second, end]
 
 
@@ -72,5 +84,5 @@ def make_batch(
         batch.update(collate_ngrams(vocabulary.batch(letters)))
     if tokenizer is not None:
         rows = [encode_tokens(tokenizer, title, body, max_tokens) for title, body in letters]
-        batch.update(collate_tokens(rows, tokenizer.token_to_id("[PAD]")))
+        batch.update(collate_tokens(rows, special_id(tokenizer, "[PAD]")))
     return batch

@@ -22,7 +22,7 @@ from datasets import Dataset
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoTokenizer, Trainer, TrainingArguments, set_seed
 
-from models.batching import Batch, Ngrams, collate_ngrams, collate_tokens, encode_tokens, make_batch
+from models.batching import Batch, Ngrams, collate_ngrams, collate_tokens, encode_tokens, make_batch, special_id
 from models.case import Case
 from models.classifier import MASKED, FenbanClassifier, FenbanConfig
 from models.features import NgramVocabulary, letter_hashes
@@ -136,7 +136,7 @@ def finetune(cases: Sequence[Case], heads: dict[str, list[str]], args: TrainArgu
     if vocabulary:
         weights, biases = fit_heads(rows, labels, heads, len(vocabulary.hashes), seed=args.seed)
         fold_in(model, weights, biases)
-    if deep is not None:
+    if deep is not None and tokenizer is not None and model.deep is not None:
         model.deep.load_state_dict(deep.state_dict())
         _run_trainer(model, cases, rows, labels, tokenizer, args)
     return Classifier(model.eval(), vocabulary, tokenizer)
@@ -177,7 +177,7 @@ def _run_trainer(
 ) -> None:
     tokens = [encode_tokens(tokenizer, c.title, c.body, args.max_tokens) for c in cases]
     dataset = Dataset.from_dict({"row": list(range(len(cases))), "length": [len(t) for t in tokens]})
-    pad = tokenizer.token_to_id("[PAD]")
+    pad = special_id(tokenizer, "[PAD]")
 
     def collate(examples: list[dict[str, int]]) -> Batch:
         index = [example["row"] for example in examples]

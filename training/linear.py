@@ -75,6 +75,7 @@ def fold_in(model: FenbanClassifier, weights: npt.NDArray[np.float32], biases: n
         model.wide.weight[:, : basis.shape[1]] = torch.from_numpy(np.ascontiguousarray(weights.T @ basis))
         row = 0
         for layer in model.outputs.values():
+            assert isinstance(layer, torch.nn.Linear)
             rows = slice(row, row + layer.out_features)
             layer.weight.zero_()
             layer.weight[:, : basis.shape[1]] = SCALE * torch.from_numpy(basis[rows].copy())
