@@ -106,12 +106,16 @@ class FenbanClassifier(PreTrainedModel):
         """
         features = []
         if self.wide is not None:
+            if ngram_weights is None:
+                raise ValueError("ngram_weights is missing: the model has an n-gram branch; see models.batching")
             wide = self.wide(ngram_ids, ngram_offsets, per_sample_weights=ngram_weights.to(self.wide.weight.dtype))
             if self.training and self.deep is not None:
                 kept = torch.rand(len(wide), 1, device=wide.device) >= self.config.branch_dropout
                 wide = wide * kept
             features.append(wide)
         if self.deep is not None:
+            if attention_mask is None:
+                raise ValueError("attention_mask is missing: the model has an encoder; see models.batching")
             hidden = self.deep(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
             mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
             features.append(self.dropout((hidden * mask).sum(1) / mask.sum(1)))

@@ -16,6 +16,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -167,7 +168,7 @@ def masked_loss(
 
     Shapes: ``inputs`` and ``chosen`` ``(batch, length)``, ``labels`` ``(n_chosen,)``.
     """
-    core = model.module if hasattr(model, "module") else model
+    core: Any = model.module if hasattr(model, "module") else model
     hidden = core.bert(input_ids=inputs).last_hidden_state
     return cross_entropy(core.cls(hidden[chosen]).float(), labels)
 
@@ -253,7 +254,8 @@ def _resume(model, optimizer, scheduler, path: Path, accelerator: Accelerator) -
     accelerator.unwrap_model(model).load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     scheduler.load_state_dict(state["scheduler"])
-    return state["progress"]
+    progress: dict[str, float] = state["progress"]
+    return progress
 
 
 def _write(model: BertForMaskedLM, tokenizer, args: PretrainArguments, progress: dict[str, float], out: Path) -> None:  # type: ignore[no-untyped-def]
