@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Annotated
 
 import ahocorasick
+import jieba
 import typer
 
 from models.taxonomy import Taxonomy
@@ -25,6 +26,8 @@ from models.taxonomy import Taxonomy
 FIELDS = ("name", "kind", "unit", "street", "n_sources", "n_elsewhere")
 SHARED_ROADS = ("一环路北四段", "二环路北二段", "二环路北四段", "三友路", "府青路一段", "洞子口路", "站北北街")
 """Claimed by 成华 and 金牛 by house number (official school catchments of 2025)."""
+MAX_TOWN_ELSEWHERE = 1
+"""A short town name that more letters of other cities use is left out (石桥, 太平)."""
 
 
 def compile_gazetteer(places: Path, taxonomy: Taxonomy) -> list[dict[str, str]]:
@@ -57,6 +60,18 @@ def compile_gazetteer(places: Path, taxonomy: Taxonomy) -> list[dict[str, str]]:
     return [rows[key] for key in sorted(rows)]
 
 
+def town_rows(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Two-character short names of streets and towns that are no word of jieba's (犀浦, 洛带)."""
+    jieba.initialize()
+    return [
+        {**row, "name": row["name"].removesuffix("街道").rstrip("镇乡"), "kind": "town"}
+        for row in rows
+        if row["kind"] == "street_office"
+        and len(short := row["name"].removesuffix("街道").rstrip("镇乡")) == 2
+        and not jieba.dt.FREQ.get(short)
+    ]
+
+
 def count_elsewhere(names: set[str], letter_files: list[Path]) -> Counter[str]:
     """In how many letters of other cities each name occurs; letters that mention 成都 or 四川 do not count."""
     automaton = ahocorasick.Automaton()
@@ -82,7 +97,9 @@ def main(
 ) -> None:
     """Write the gazetteer table."""
     rows = compile_gazetteer(places, Taxonomy.load())
-    counts = count_elsewhere({row["name"] for row in rows}, elsewhere)
+    towns = town_rows(rows)
+    counts = count_elsewhere({row["name"] for row in [*rows, *towns]}, elsewhere)
+    rows += [row for row in towns if counts[row["name"]] <= MAX_TOWN_ELSEWHERE]
     with out.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, FIELDS, lineterminator="\n")
         writer.writeheader()

@@ -61,7 +61,9 @@ _COMMON_WORD = 3
 class Place:
     """One name: its kind, the units that own a place of that name with their number of sources.
 
-    ``n_elsewhere`` is the number of letters of other cities in which the name was seen.
+    ``kind`` is ``unit`` for the units themselves, and ``town`` for a two-character town name that is no
+    ordinary word (犀浦 for 犀浦街道). ``n_elsewhere`` is the number of letters of other cities in which the name
+    was seen.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Gazetteer:
         """
         places = _read(path, taxonomy)
         automaton = ahocorasick.Automaton()
+        jieba.initialize()
         for unit in taxonomy.units:
             for name in (unit.name, *unit.aliases, *UNIT_ALIASES.get(unit.id, ())):
                 automaton.add_word(name, (len(name), Place(unit.name, "unit", {unit.id: 9}, 0), False))
@@ -98,6 +101,8 @@ class Gazetteer:
             for alias, short in _aliases(place):
                 if alias == place.name or alias not in places:
                     _add(automaton, alias, place, short)
+            if place.kind == "street_office" and place.name.endswith("街道"):
+                _add(automaton, f"{place.name[:-2]}镇", place, False)
         automaton.make_automaton()
         return cls(hashlib.sha256(path.read_bytes()).hexdigest()[:12], automaton)
 
@@ -139,6 +144,9 @@ def _read(path: Path, taxonomy: Taxonomy) -> dict[str, Place]:
 def _aliases(place: Place) -> Iterator[tuple[str, bool]]:
     """Ways to write a name, each with whether it lacks the suffix that marks it as a place."""
     name = place.name
+    if place.kind == "town":
+        yield name, True
+        return
     if len(name) == 2 and place.kind == "estate":
         yield f"{name}小区", False
     if not _PLACE_WORD.search(name) and place.n_elsewhere >= _ORDINARY_ELSEWHERE:

@@ -17,7 +17,10 @@ from models.places.gazetteer import Gazetteer, Place
 Field = Literal["title", "body"]
 _CLAUSE = r"[^，。；！？、,;!?\n]"
 _LIVES = r"(?:住(?!宅|户|房|建|院|宿|进)|独居|现居)(?!了?[一两三几]?[晚夜天])"
-_PERSON = r"(?<![跟随和与同陪])(?:爸|妈|父|母|老汉|他|她|女儿|女子|儿子|弟|妹|哥|姐|亲戚|外公|外婆|爷|奶|老人|朋友|战友|同学|公婆|岳)"
+_PERSON = (
+    r"(?<![跟随和与同陪])(?:爸|妈|父|母|老汉|他|她|女儿|女子|儿子|弟|妹|哥|姐|亲戚|外公|外婆|爷|奶|老人|"
+    r"朋友|战友|同学|公婆|岳)"
+)
 OTHERS_HOME = re.compile(rf"(?:{_PERSON}{_CLAUSE}{{0,6}}(?:{_LIVES}|家在)|老家){_CLAUSE}{{0,8}}$")
 HOME = re.compile(rf"(?:{_LIVES}|我?家在|我家|屋头?在|我屋头|租的?房|户口|户籍|来自|本人坐标){_CLAUSE}{{0,10}}$")
 WORK = re.compile(rf"(?:上班|工作(?!人员)|打工|我?单位|公司在|就读){_CLAUSE}{{0,10}}$")
@@ -51,6 +54,7 @@ class Mention:
     Attributes:
         weight: how much the mention speaks for the place of the matter, around 1 for a plain one.
         personal: beside a cue of the writer's own home, work or household register.
+        firm: the name alone tells the place: written in full, from a good source, not common elsewhere.
         before: up to four characters before the mention, folded.
     """
 
@@ -61,6 +65,7 @@ class Mention:
     place: Place
     weight: float
     personal: bool
+    firm: bool
     before: str
 
 
@@ -79,8 +84,9 @@ def read_mentions(field: Field, text: str, gazetteer: Gazetteer) -> list[Mention
         weight *= TITLE_FACTOR if field == "title" else 1.0
         if place.kind == "unit" and OFFICE_AFTER.search(plain[end : end + 8]):
             weight *= OFFICE_FACTOR
+        firm = place.n_sources > 0 and not is_alias and place.n_elsewhere < GENERIC_ELSEWHERE
         before = plain[max(0, start - 4) : start]
-        found.append(Mention(field, start, end, text[start:end], place, weight, False, before))
+        found.append(Mention(field, start, end, text[start:end], place, weight, False, firm, before))
     return [mention for group in _groups(plain, found) for mention in group]
 
 

@@ -87,8 +87,8 @@ class PlaceResolver:
     ) -> Resolution:
         total = sum(scores.values())
         specific = any(m.place.kind != "unit" for m in mentions)
-        shares = {u: s / (total + UNKNOWN_MASS) for u, s in scores.items()}
-        if shares and not specific:
+        shares = {u: s / (total + UNKNOWN_MASS * min(1.0, total + 0.2)) for u, s in scores.items()}
+        if not specific:
             shares = {u: p * UNIT_ONLY_CONFIDENCE for u, p in shares.items()}
         firm = {u for m in mentions if m.place.n_sources for u in m.place.units} | {stated}
         shares = {u: p if u in firm else min(p, WEAK_ONLY) for u, p in shares.items()}
@@ -166,7 +166,7 @@ def _score(specific: list[Mention], named: list[Mention], stated: str | None) ->
         chosen = hints.intersection(units) if len(units) > 1 else set()
         for unit in chosen or units:
             scores[unit] += mention.weight / len(chosen or units)
-    firm = [m for m in specific if m.place.n_sources]
+    firm = [m for m in specific if m.firm]
     owners = {u for m in firm if not m.personal for u in m.place.units}
     personal_owners = owners | {u for m in firm for u in m.place.units}
     for unit in {u for m in named for u in m.place.units}:
