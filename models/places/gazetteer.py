@@ -54,7 +54,7 @@ _NUMBERED = re.compile(r"[一二三四五六七八九](?=段|环|号|期)")
 _ORDINARY_ELSEWHERE = 3
 """A name that ends in no word for a place and is used in so many letters elsewhere is a phrase (公园里)."""
 _COMMON_WORD = 3
-"""A name without a place suffix that jieba has seen more often than this is an ordinary word."""
+"""An estate whose name jieba has seen more often than this is written as an ordinary word (书香门第)."""
 
 
 @dataclass(frozen=True)
@@ -147,14 +147,14 @@ def _aliases(place: Place) -> Iterator[tuple[str, bool]]:
     if place.kind == "town":
         yield name, True
         return
-    if len(name) == 2 and place.kind == "estate":
+    ordinary = place.kind == "estate" and jieba.dt.FREQ.get(name, 0) > _COMMON_WORD
+    if place.kind == "estate" and (ordinary or len(name) == 2):
         yield f"{name}小区", False
     if not _PLACE_WORD.search(name) and place.n_elsewhere >= _ORDINARY_ELSEWHERE:
         return
     pattern = _SUFFIX.get(place.kind)
     bare = pattern.sub("", name) if pattern else name
-    official = bare != name or place.kind == "road"
-    if len(name) >= (2 if bare != name else 3) and (official or jieba.dt.FREQ.get(name, 0) <= _COMMON_WORD):
+    if len(name) >= (2 if bare != name else 3) and not ordinary:
         yield name, False
         if _NUMBERED.search(name):
             yield _NUMBERED.sub(lambda match: _CHINESE_DIGITS[match.group()], name), False

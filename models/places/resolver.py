@@ -31,6 +31,9 @@ UNKNOWN_MASS = 0.06
 ANSWER_AT = 0.6
 WEAK_ONLY = 0.5
 """Most that one weak or disputed source can say on its own."""
+SET_MASS = 0.95
+PERSONAL_ONLY_CONFIDENCE = 0.8
+"""Only the writer's home or work is known: the matter may be elsewhere."""
 UNIT_ONLY_CONFIDENCE = 0.85
 """A named district and no known place: right for about that share of such authored letters."""
 
@@ -90,12 +93,14 @@ class PlaceResolver:
         shares = {u: s / (total + UNKNOWN_MASS * min(1.0, total + 0.2)) for u, s in scores.items()}
         if not specific:
             shares = {u: p * UNIT_ONLY_CONFIDENCE for u, p in shares.items()}
+        if mentions and all(m.personal for m in mentions):
+            shares = {u: p * PERSONAL_ONLY_CONFIDENCE for u, p in shares.items()}
         firm = {u for m in mentions if m.place.n_sources for u in m.place.units} | {stated}
         shares = {u: p if u in firm else min(p, WEAK_ONLY) for u, p in shares.items()}
         ranked = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
         evidence = [_evidence(m) for m in sorted(mentions, key=lambda m: -m.weight)[:8]]
         choices = [Choice(label=u, name=self.taxonomy.name("unit", u), confidence=round(p, 4)) for u, p in ranked[:3]]
-        plausible = [u for u, p in ranked if p >= 0.1]
+        plausible = _conformal(ranked)
         if ranked and ranked[0][1] >= ANSWER_AT:
             unit = UnitSuggestion(**choices[0].model_dump(), alternatives=choices[1:], set=plausible, evidence=evidence)
             return Resolution(unit, self._warnings(unit, mentions, stated))
@@ -176,6 +181,18 @@ def _score(specific: list[Mention], named: list[Mention], stated: str | None) ->
     if stated:
         scores[stated] += 0.3 if not owners or stated in owners else 0.3 * CONFLICT_FACTOR
     return dict(scores)
+
+
+def _conformal(ranked: list[tuple[str, float]]) -> list[str]:
+    """The first units that together hold ``SET_MASS`` of what the units hold."""
+    chosen: list[str] = []
+    mass, goal = 0.0, SET_MASS * sum(p for _, p in ranked)
+    for unit, share in ranked:
+        if mass >= goal:
+            break
+        chosen.append(unit)
+        mass += share
+    return chosen
 
 
 def _evidence(mention: Mention) -> Evidence:
