@@ -57,9 +57,8 @@ def tabulate(resolver: PlaceResolver, taxonomy: Taxonomy, rows: list[tuple[Lette
         shares = (t["answered"] / t["n"], t["right"] / t["n"], right_share, t["in set"] / t["n"])
         print(f"{key:<44} {t['n']:<5}{shares[0]:8.3f} {shares[1]:12.3f} {shares[2]:14.3f} {shares[3]:18.3f}")
     for low, hits in sorted(bins.items()):
-        print(
-            f"answered with confidence {low:.1f}-{low + 0.1:.1f}: {len(hits):4} letters, {sum(hits) / len(hits):.3f} right"
-        )
+        share = sum(hits) / len(hits)
+        print(f"answered with confidence {low:.1f}-{low + 0.1:.1f}: {len(hits):4} letters, {share:.3f} right")
     return errors
 
 
