@@ -37,16 +37,17 @@ def tabulate(resolver: PlaceResolver, taxonomy: Taxonomy, rows: list[tuple[Lette
     bins: dict[float, list[float]] = defaultdict(list)
     errors = []
     for letter, row in rows:
-        truth = taxonomy.unit_code(row["district"]) or UNKNOWN_UNIT
+        elsewhere = OUTSIDE_UNIT if row["district"] == "外地" else UNKNOWN_UNIT
+        truth = taxonomy.unit_code(row["district"]) or elsewhere
         unit = resolver.resolve(letter).unit
         silent = unit.label in SILENT
-        right = unit.label == truth or (truth == UNKNOWN_UNIT and silent)
-        known = "known" if truth != UNKNOWN_UNIT else "undetermined"
+        right = unit.label == truth or (truth in SILENT and silent)
+        known = "undetermined" if truth in SILENT else "known"
         for key in (f"{known} / {row.get('trap', 'none')}", f"{known} / all"):
             tally[key]["n"] += 1
             tally[key]["answered"] += not silent
             tally[key]["right"] += right
-            tally[key]["in set"] += truth in unit.set
+            tally[key]["in set"] += truth in unit.set or (truth in SILENT and silent)
         if not silent:
             bins[int(unit.confidence * 10) / 10].append(unit.label == truth)
         if not right:

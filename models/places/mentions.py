@@ -34,8 +34,8 @@ OFFICE_AFTER = re.compile(
 )
 _LINK = re.compile(r"的|这边的?|境内|市|区|县|那个|这个|")
 _FOLD = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
-_NOT_A_UNIT = {"新都": "重全更崭创翻刷革焕"}
-"""Characters before a unit's short name that make it part of ordinary words (重新都要)."""
+_NOT_XINDU = re.compile(r"[重全更崭创翻刷革焕]新都|.?新都会")
+"""新都 inside ordinary words (重新都要, 新都会)."""
 
 KIND_WEIGHT = {"unit": 0.35, "metro": 0.8, "road": 0.9}
 HOME_FACTOR, WORK_FACTOR, OTHERS_FACTOR, RESIDENT_FACTOR, OFFICE_FACTOR = 0.2, 0.3, 0.6, 0.5, 0.2
@@ -74,8 +74,7 @@ def read_mentions(field: Field, text: str, gazetteer: Gazetteer) -> list[Mention
     plain = SECTION_DIGIT.sub(lambda match: CHINESE_DIGITS[int(match.group())], text.translate(_FOLD))
     found = []
     for start, end, place, is_alias in gazetteer.find(plain):
-        blocked = _NOT_A_UNIT.get(plain[start:end], "")
-        if start and blocked and plain[start - 1] in blocked:
+        if plain[start:end] == "新都" and _NOT_XINDU.match(plain, max(0, start - 1)):
             continue
         weight = KIND_WEIGHT.get(place.kind, 1.0)
         weight *= WEAK_FACTOR if not place.n_sources else 1.0

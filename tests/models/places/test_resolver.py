@@ -110,7 +110,13 @@ def test_a_letter_of_another_city_is_outside_but_not_when_it_is_about_chengdu(re
 
 
 def test_part_names_inside_ordinary_words_are_no_places(resolver: PlaceResolver) -> None:
-    for body in ("建议重新都审一遍。", "书香门第的孩子更要守规矩。", "公园里跳舞的太吵。", "花好月圆的日子停了电。"):
+    for body in (
+        "建议重新都审一遍。",
+        "新都会商场门口堵车。",
+        "书香门第的孩子更要守规矩。",
+        "公园里跳舞的太吵。",
+        "花好月圆的日子停了电。",
+    ):
         assert resolve(resolver, body).unit.evidence == []
 
 
