@@ -10,6 +10,7 @@ the odds to the share of returns that a city really has.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from models.case import Letter, Record, ReturnReason
 from models.suggestion import (
@@ -22,7 +23,9 @@ from models.suggestion import (
     UnitSuggestion,
     Versions,
 )
-from models.triage import Triage
+
+if TYPE_CHECKING:
+    from models.triage import Triage
 
 UNIT_CURVE, DEPARTMENT_CURVE = (1.0, 1.0), (1.0, 1.0)
 """Offset and slope over the logit of the model's probability."""

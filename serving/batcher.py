@@ -42,6 +42,10 @@ class Batcher:
         score: called with at least one letter; looked up for each pass, so it may change between passes.
         max_wait_s: requests that would wait longer, by the speed of late, raise ``Overloaded``.
         observe: called with the size of every pass.
+
+    Attributes:
+        thread: the one that scores; the model must be used from no other.
+        n_waiting: letters that wait to be scored or are being scored.
     """
 
     def __init__(self, score: Score, *, max_wait_s: float, observe: Callable[[float], Any] = lambda _: None) -> None:
@@ -53,7 +57,7 @@ class Batcher:
         self.n_waiting = 0
         self._letter_s = _FIRST_GUESS_S
         self._task: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="triage")
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="triage")
 
     async def submit(self, letters: Sequence[Letter]) -> list[Suggestion]:
         """Suggestions for one request's letters, in order.
@@ -74,13 +78,13 @@ class Batcher:
         return [suggestion for part in await asyncio.gather(*futures) for suggestion in part]
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Run something else that needs the model in the scoring thread.
+        """Run something short that needs the model in the scoring thread.
 
         Raises:
             Overloaded: as for ``submit``.
         """
         self._check()
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return await asyncio.get_running_loop().run_in_executor(self.thread, work)
 
     def _check(self) -> None:
         wait = self.n_waiting * self._letter_s
@@ -94,7 +98,7 @@ class Batcher:
             self._observe(len(letters))
             began = time.perf_counter()
             try:
-                suggestions = await loop.run_in_executor(self._thread, self._score, letters)
+                suggestions = await loop.run_in_executor(self.thread, self._score, letters)
             except Exception as error:
                 for _, future in pieces:
                     if not future.done():

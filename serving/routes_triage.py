@@ -11,11 +11,13 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Depends, Request, Response
 
 from models.case import Letter
+from models.explain import Explanation
+from models.returns import DispatchCheck
 from models.suggestion import Suggestion
 from serving.batcher import Overloaded, retry_after
 from serving.errors import ApiError
 from serving.runtime import Runtime
-from serving.schema import IncomingLetter, LetterBatch, StoredSuggestion, SuggestionBatch
+from serving.schema import CheckRequest, ExplainRequest, IncomingLetter, LetterBatch, StoredSuggestion, SuggestionBatch
 from serving.store.records import Row, case_row
 
 router = APIRouter(tags=["triage"])
@@ -50,6 +52,22 @@ async def triage_batch(batch: LetterBatch, request: Request, runtime: Running) -
     return _json('{"suggestions":[' + ",".join(_with_stored(answer, stored) for answer in answers) + "]}")
 
 
+@router.post("/check", openapi_extra={"x-codes": ["not_json", "empty_letter", "unknown_label", "overloaded"]})
+async def check(wanted: CheckRequest, runtime: Running) -> DispatchCheck:
+    """Would this unit and department return the letter (退单), why, and which dispatch is better? Not stored."""
+    refuse_empty([wanted.letter], "letter.body")
+    with runtime.metrics.stage("check"):
+        return await scored(runtime.engine.check(wanted.letter, wanted.unit, wanted.department, wanted.duplicate_of))
+
+
+@router.post("/explain", openapi_extra={"x-codes": ["not_json", "empty_letter", "overloaded"]})
+async def explain(wanted: ExplainRequest, runtime: Running) -> Explanation:
+    """Which words moved each head, and which places spoke for the unit. Takes about a second; not stored."""
+    refuse_empty([wanted.letter], "letter.body")
+    with runtime.metrics.stage("explain"):
+        return await scored(runtime.engine.explain(wanted.letter))
+
+
 async def _triage(runtime: Runtime, request: Request, letters: Sequence[IncomingLetter]) -> tuple[list[str], bool]:
     """Suggestions as JSON, and whether they are in the database."""
     refuse_empty(letters)
@@ -76,7 +94,7 @@ def _rows(letters: Sequence[Letter], suggestions: Sequence[Suggestion], runtime:
     return [case_row(letter, suggestion, keep=keep, key=key, now=now) for letter, suggestion in pairs]
 
 
-def refuse_empty(letters: Sequence[Letter]) -> None:
+def refuse_empty(letters: Sequence[Letter], field: str = "body") -> None:
     """See that every letter has text.
 
     Raises:
@@ -84,7 +102,7 @@ def refuse_empty(letters: Sequence[Letter]) -> None:
     """
     for index, letter in enumerate(letters):
         if letter.is_empty:
-            raise ApiError("empty_letter", "body" if len(letters) == 1 else f"letters.{index}.body")
+            raise ApiError("empty_letter", field if len(letters) == 1 else f"letters.{index}.body")
 
 
 async def scored(work: Awaitable[T]) -> T:

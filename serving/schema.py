@@ -75,11 +75,12 @@ class SuggestionBatch(Record):
 
 
 class CheckRequest(Record):
-    """A letter and where a clerk wants to send it: a unit code and a department id of the taxonomy."""
+    """A letter and where a clerk wants to send it: a unit and a department, by id or name."""
 
     letter: IncomingLetter
     unit: Code = Field(examples=["510106"])
     department: Code = Field(examples=["urban_mgmt"])
+    duplicate_of: Name | None = Field(default=None, description="id of an earlier case with the same matter, if known")
 
 
 class ExplainRequest(Record):
@@ -198,6 +199,7 @@ class ModelInfo(Record):
     model: str
     taxonomy: str
     gazetteer: str
+    policy: str
     bundle: str
     loaded_at: datetime
     labels: dict[str, dict[str, str]] = Field(description="head or 'unit' -> label id -> Chinese name")
