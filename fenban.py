@@ -53,13 +53,17 @@ def split(
     train: Annotated[Path, typer.Option(help="cases file to write")],
     test: Annotated[Path, typer.Option(help="cases file to write")],
     test_share: Annotated[float, typer.Option(help="expected share of the test file")] = 0.2,
+    by: Annotated[str, typer.Option(help="group, time, or a head whose labels both files shall have")] = "group",
 ) -> None:
     """Split a cases file so that near-duplicates stay together and a case keeps its side for ever."""
     with _clear_errors():
         from training.cases import read_cases, write_cases
-        from training.split import split_cases
+        from training.leaks import check_split, duplicate_groups
+        from training.split import split as divide
 
-        kept, held = split_cases(read_cases(cases), test_share)
+        rows = read_cases(cases)
+        kept, held = divide(rows, test_share, by, keys=duplicate_groups(rows))
+        check_split(kept, held, by_time=by == "time")
         write_cases(kept, train)
         write_cases(held, test)
     typer.echo(f"{len(kept)} cases -> {train}, {len(held)} -> {test}")

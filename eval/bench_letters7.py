@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import jieba
 import typer
-from scipy.sparse import hstack
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import accuracy_score, f1_score
-from sklearn.svm import LinearSVC
 
+from eval.peers import Predictor, labels_of, word_char_title_svm, word_svm
 from models.case import MAX_BODY, MAX_TITLE, Case, Labels
 from training.finetune import TrainArguments, finetune
-
-Predictor = Callable[[list[Case], list[Case]], list[str]]
 
 
 def read_letters(path: Path) -> list[Case]:
@@ -43,52 +37,15 @@ def read_letters(path: Path) -> list[Case]:
     return cases
 
 
-def _labels(cases: list[Case]) -> list[str]:
-    return [str(case.labels.aux) for case in cases]
-
-
-def word_svm(train: list[Case], test: list[Case]) -> list[str]:
-    """TF-IDF of jieba words 1-2 and a linear SVM."""
-    vectorizer = _words()
-    machine = LinearSVC().fit(vectorizer.fit_transform(_text(train)), _labels(train))
-    return list(machine.predict(vectorizer.transform(_text(test))))
-
-
-def word_char_title_svm(train: list[Case], test: list[Case]) -> list[str]:
-    """TF-IDF of words 1-2, characters 1-4, and the title's characters 1-3, and a linear SVM."""
-    parts = [
-        (_words(), _text),
-        (TfidfVectorizer(analyzer="char", ngram_range=(1, 4), min_df=2, sublinear_tf=True), _text),
-        (TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=2, sublinear_tf=True), _titles),
-    ]
-    fitted = hstack([v.fit_transform(view(train)) for v, view in parts]).tocsr()
-    machine = LinearSVC().fit(fitted, _labels(train))
-    return list(machine.predict(hstack([v.transform(view(test)) for v, view in parts]).tocsr()))
-
-
 def fenban(encoder: str) -> Predictor:
     """Our classifier with the options of ``fenban train``."""
 
     def predict(train: list[Case], test: list[Case]) -> list[str]:
-        heads = {"aux": sorted(set(_labels(train)))}
+        heads = {"aux": sorted(set(labels_of(train)))}
         scores = finetune(train, heads, TrainArguments(encoder=encoder)).logits(test)["aux"]
         return [heads["aux"][i] for i in scores.argmax(axis=1)]
 
     return predict
-
-
-def _words() -> TfidfVectorizer:
-    return TfidfVectorizer(
-        tokenizer=jieba.lcut, token_pattern=None, ngram_range=(1, 2), min_df=2, sublinear_tf=True, lowercase=False
-    )
-
-
-def _text(cases: list[Case]) -> list[str]:
-    return [f"{case.title}\n{case.body}" for case in cases]
-
-
-def _titles(cases: list[Case]) -> list[str]:
-    return [case.title for case in cases]
 
 
 def main(
@@ -108,7 +65,7 @@ def main(
     print(f"{'model':<56} macro-F1  accuracy  seconds")
     for name, predict in models.items():
         began = time.perf_counter()
-        predicted, truth = predict(fitting, judging), _labels(judging)
+        predicted, truth = predict(fitting, judging), labels_of(judging)
         score, accuracy = f1_score(truth, predicted, average="macro"), accuracy_score(truth, predicted)
         print(f"{name:<56} {score:8.4f}  {accuracy:8.4f}  {time.perf_counter() - began:7.0f}", flush=True)
 

@@ -25,6 +25,11 @@ from models.taxonomy import HEADS
 from models.transfer import find_transfers, transfer_reason
 
 SHIPPED_BUNDLE = Path(__file__).parent / "data" / "bundle"
+<<<<<<< HEAD
+=======
+CITY_TIME = ZoneInfo("Asia/Shanghai")
+Probabilities = dict[str, npt.NDArray[Any]]
+>>>>>>> refs/heads/eval
 N_ALTERNATIVES = 3
 MIN_CO_CONFIDENCE = 0.2
 
@@ -73,20 +78,39 @@ class Triage:
         """Suggest a routing for each letter, in order."""
         suggestions: list[Suggestion] = []
         for start in range(0, len(cases), batch_size):
+<<<<<<< HEAD
             chunk = cases[start : start + batch_size]
             probabilities = self.probabilities(chunk)
             for row, letter in enumerate(chunk):
                 suggestions.append(self.suggest(letter, {head: p[row] for head, p in probabilities.items()}))
+=======
+            suggestions += self.judge(cases[start : start + batch_size])[0]
+>>>>>>> refs/heads/eval
         return suggestions
 
-    def probabilities(self, cases: Sequence[Letter]) -> dict[str, npt.NDArray[Any]]:
+    def judge(self, cases: Sequence[Letter]) -> tuple[list[Suggestion], dict[str, npt.NDArray[Any]], Probabilities]:
+        """One batch with what evaluation needs beside the suggestions: logits and probabilities per head."""
+        logits = self.logits(cases)
+        probabilities = self.calibrate(logits)
+        rows = ({head: p[row] for head, p in probabilities.items()} for row in range(len(cases)))
+        return [self._suggest(letter, row) for letter, row in zip(cases, rows, strict=True)], logits, probabilities
+
+    def probabilities(self, cases: Sequence[Letter]) -> Probabilities:
         """Calibrated probabilities per head of the taxonomy, ``(n_cases, n_labels)``, as one batch."""
+        return self.calibrate(self.logits(cases))
+
+    def calibrate(self, logits: dict[str, npt.NDArray[Any]]) -> Probabilities:
+        """Calibrated probabilities per head from ``logits``, the same shapes."""
+        return {head: self.bundle.calibration[head].probabilities(scores) for head, scores in logits.items()}
+
+    def logits(self, cases: Sequence[Letter]) -> dict[str, npt.NDArray[Any]]:
+        """Uncalibrated scores per head of the taxonomy, ``(n_cases, n_labels)``, as one batch."""
         bundle = self.bundle
         letters = [(case.title, case.body) for case in cases]
         batch = make_batch(letters, bundle.vocabulary, bundle.tokenizer, bundle.model.config.max_tokens)
         with torch.inference_mode():
             logits = bundle.model(**batch).logits
-        return {head: bundle.calibration[head].probabilities(logits[head].float().numpy()) for head in HEADS}
+        return {head: logits[head].float().numpy() for head in HEADS}
 
     def suggest(self, letter: Letter, probabilities: dict[str, npt.NDArray[Any]]) -> Suggestion:
         """Suggest a routing for one letter, given its row of ``probabilities`` per head."""

@@ -1,0 +1,240 @@
+"""Other ways to classify the same letters, for benchmarks: each is ``predict(train, test) -> labels``.
+
+The label is ``labels.aux`` by default, or any other label field. Nothing is chosen on ``test``: what
+is tuned is tuned on a part of ``train``. fastText is an extra: ``pip install fasttext-numpy2-wheel``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jieba
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix, hstack
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import f1_score
+from sklearn.svm import LinearSVC
+from torch import Tensor, nn
+
+from models.case import Case
+from models.features import normalize
+from training.split import split_cases
+
+Predictor = Callable[[list[Case], list[Case]], list[str]]
+DEV_SHARE = 0.15
+SEED = 20261124
+
+
+def labels_of(cases: Sequence[Case], head: str = "aux") -> list[str]:
+    """The label of every case.
+
+    Raises:
+        ValueError: a case has none; names it.
+    """
+    for case in cases:
+        if getattr(case.labels, head) is None:
+            raise ValueError(f"case {case.id}: has no {head}; leave it out of the comparison")
+    return [str(getattr(case.labels, head)) for case in cases]
+
+
+class Svm:
+    """TF-IDF of words 1-2, characters 1-4 and the title's characters 1-3 (or words alone), and a linear SVM."""
+
+    def __init__(self, *, words_only: bool = False) -> None:
+        def characters(longest: int) -> TfidfVectorizer:
+            return TfidfVectorizer(analyzer="char", ngram_range=(1, longest), min_df=2, sublinear_tf=True)
+
+        words = TfidfVectorizer(
+            tokenizer=jieba.lcut, token_pattern=None, ngram_range=(1, 2), min_df=2, sublinear_tf=True, lowercase=False
+        )
+        self.parts = [(words, _text)] + ([] if words_only else [(characters(4), _text), (characters(3), _title)])
+        self.machine = LinearSVC(random_state=SEED)
+
+    def fit(self, cases: Sequence[Case], labels: Sequence[str]) -> Svm:
+        """Fit vocabulary and SVM."""
+        fitted = [vectorizer.fit_transform([view(c) for c in cases]) for vectorizer, view in self.parts]
+        self.machine.fit(hstack(fitted).tocsr(), labels)
+        return self
+
+    def predict(self, cases: Sequence[Case]) -> list[str]:
+        """The label of every case."""
+        return [str(label) for label in self.machine.predict(self._matrix(cases))]
+
+    def _matrix(self, cases: Sequence[Case]) -> csr_matrix:
+        return hstack([vectorizer.transform([view(c) for c in cases]) for vectorizer, view in self.parts]).tocsr()
+
+
+def word_svm(train: list[Case], test: list[Case], head: str = "aux") -> list[str]:
+    """TF-IDF of jieba words 1-2 and a linear SVM."""
+    return Svm(words_only=True).fit(train, labels_of(train, head)).predict(test)
+
+
+def word_char_title_svm(train: list[Case], test: list[Case], head: str = "aux") -> list[str]:
+    """TF-IDF of words, characters and the title's characters, and a linear SVM."""
+    return Svm().fit(train, labels_of(train, head)).predict(test)
+
+
+FASTTEXT_GRID = tuple(
+    {"lr": lr, "epoch": epoch, "wordNgrams": n, "dim": 100, "minCount": 1}
+    for lr in (0.2, 0.5, 1.0)
+    for epoch in (25, 50)
+    for n in (2, 3)
+)
+
+
+def fasttext_tuned(train: list[Case], test: list[Case], head: str = "aux") -> list[str]:
+    """fastText (Joulin et al. 2017) on jieba words; the grid is searched on a part of ``train``, then refitted.
+
+    Raises:
+        ImportError: fastText is not installed.
+    """
+    fitting, dev = split_cases(train, DEV_SHARE, salt="fasttext")
+    truth = labels_of(dev, head)
+    scores = [
+        f1_score(truth, _fasttext(fitting, dev, head, setting), average="macro", zero_division=0)
+        for setting in FASTTEXT_GRID
+    ]
+    return _fasttext(train, test, head, FASTTEXT_GRID[int(np.argmax(scores))])
+
+
+def _fasttext(train: list[Case], test: list[Case], head: str, setting: dict[str, Any]) -> list[str]:
+    import fasttext
+
+    names = sorted(set(labels_of(train, head)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "train.txt"
+        lines = [f"__label__{names.index(y)} {_cut(c)}" for c, y in zip(train, labels_of(train, head), strict=True)]
+        path.write_text("\n".join(lines), encoding="utf-8")
+        model = fasttext.train_supervised(input=str(path), thread=1, seed=SEED, verbose=0, **setting)
+    said, _ = model.predict([_cut(case) for case in test])
+    return [names[int(row[0].removeprefix("__label__"))] for row in said]
+
+
+@dataclass(frozen=True)
+class TextCnnOptions:
+    """Kim (2014) with his widths; characters, which for Chinese need no segmenter."""
+
+    dim: int = 128
+    filters: int = 100
+    widths: tuple[int, ...] = (2, 3, 4, 5)
+    dropout: float = 0.5
+    length: int = 400
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    max_epochs: int = 12
+    min_count: int = 2
+
+
+class TextCnn(nn.Module):
+    """Convolutions over character embeddings, max over time, one linear layer."""
+
+    def __init__(self, n_characters: int, n_labels: int, options: TextCnnOptions) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(n_characters, options.dim, padding_idx=0)
+        self.convolve = nn.ModuleList(nn.Conv1d(options.dim, options.filters, width) for width in options.widths)
+        self.dropout = nn.Dropout(options.dropout)
+        self.output = nn.Linear(options.filters * len(options.widths), n_labels)
+
+    def forward(self, characters: Tensor) -> Tensor:
+        """Logits ``(batch, n_labels)`` from character ids ``(batch, length)``."""
+        embedded = self.embed(characters).transpose(1, 2)
+        pooled = [torch.relu(layer(embedded)).amax(dim=2) for layer in self.convolve]
+        logits: Tensor = self.output(self.dropout(torch.cat(pooled, dim=1)))
+        return logits
+
+
+def text_cnn(train: list[Case], test: list[Case], head: str = "aux") -> list[str]:
+    """TextCNN; the number of epochs is the best on a part of ``train``, then it is trained on all of it."""
+    options = TextCnnOptions()
+    fitting, dev = split_cases(train, DEV_SHARE, salt="textcnn")
+    epochs, best = 1, -1.0
+    for epoch, said in enumerate(_train_cnn(fitting, dev, head, options, options.max_epochs), 1):
+        score = f1_score(labels_of(dev, head), said, average="macro", zero_division=0)
+        epochs, best = (epoch, score) if score > best else (epochs, best)
+    return _train_cnn(train, test, head, options, epochs)[-1]
+
+
+def _train_cnn(train: list[Case], test: list[Case], head: str, options: TextCnnOptions, epochs: int) -> list[list[str]]:
+    """Predictions on ``test`` after every epoch."""
+    torch.manual_seed(SEED)
+    names = sorted(set(labels_of(train, head)))
+    counts: dict[str, int] = {}
+    for case in train:
+        for character in _flat(case):
+            counts[character] = counts.get(character, 0) + 1
+    known = sorted(c for c, n in counts.items() if n >= options.min_count)
+    index = {character: i + 2 for i, character in enumerate(known)}
+    rows, judged = (_character_ids(cases, index, options.length) for cases in (train, test))
+    targets = torch.tensor([names.index(label) for label in labels_of(train, head)])
+    model = TextCnn(len(index) + 2, len(names), options)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, weight_decay=0.01)
+    history = []
+    for _ in range(epochs):
+        model.train()
+        order = torch.randperm(len(rows))
+        for start in range(0, len(rows), options.batch_size):
+            batch = order[start : start + options.batch_size]
+            loss = nn.functional.cross_entropy(model(rows[batch]), targets[batch])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        model.eval()
+        with torch.inference_mode():
+            best = torch.cat([model(judged[i : i + 256]).argmax(1) for i in range(0, len(judged), 256)])
+        history.append([names[i] for i in best.tolist()])
+    return history
+
+
+def _character_ids(cases: Sequence[Case], index: dict[str, int], length: int) -> Tensor:
+    ids = torch.zeros((len(cases), length), dtype=torch.long)
+    for row, case in enumerate(cases):
+        found = [index.get(c, 1) for c in _flat(case)[:length]]
+        ids[row, : len(found)] = torch.tensor(found, dtype=torch.long)
+    return ids
+
+
+def transformer_from_scratch(
+    encoder: Path, *, epochs: float, max_tokens: int, head: str = "aux", seed: int = SEED
+) -> Predictor:
+    """A transformer of the same size and tokenizer as the encoder in ``encoder``, without its pretraining.
+
+    Its weights are drawn anew from the configuration; the encoder alone is used, no n-grams, with the
+    trainer of ``fenban train``.
+    """
+
+    def predict(train: list[Case], test: list[Case]) -> list[str]:
+        from transformers import AutoConfig, AutoModel, AutoTokenizer, set_seed
+
+        from training.finetune import TrainArguments, finetune
+
+        names = {head: sorted(set(labels_of(train, head)))}
+        with tempfile.TemporaryDirectory() as folder:
+            set_seed(seed)
+            AutoModel.from_config(AutoConfig.from_pretrained(encoder)).save_pretrained(folder)
+            AutoTokenizer.from_pretrained(encoder).save_pretrained(folder)
+            args = TrainArguments(encoder=folder, ngrams=False, epochs=epochs, max_tokens=max_tokens, seed=seed)
+            scores = finetune(train, names, args).logits(test)[head]
+        return [names[head][i] for i in scores.argmax(axis=1)]
+
+    return predict
+
+
+def _text(case: Case) -> str:
+    return f"{case.title}\n{case.body}"
+
+
+def _title(case: Case) -> str:
+    return case.title
+
+
+def _flat(case: Case) -> str:
+    return f"{normalize(case.title)}\n{normalize(case.body)}"
+
+
+def _cut(case: Case) -> str:
+    return " ".join(word for word in jieba.lcut(_flat(case)) if word.strip())
