@@ -25,11 +25,7 @@ from models.taxonomy import HEADS
 from models.transfer import find_transfers, transfer_reason
 
 SHIPPED_BUNDLE = Path(__file__).parent / "data" / "bundle"
-<<<<<<< HEAD
-=======
-CITY_TIME = ZoneInfo("Asia/Shanghai")
 Probabilities = dict[str, npt.NDArray[Any]]
->>>>>>> refs/heads/eval
 N_ALTERNATIVES = 3
 MIN_CO_CONFIDENCE = 0.2
 
@@ -78,14 +74,7 @@ class Triage:
         """Suggest a routing for each letter, in order."""
         suggestions: list[Suggestion] = []
         for start in range(0, len(cases), batch_size):
-<<<<<<< HEAD
-            chunk = cases[start : start + batch_size]
-            probabilities = self.probabilities(chunk)
-            for row, letter in enumerate(chunk):
-                suggestions.append(self.suggest(letter, {head: p[row] for head, p in probabilities.items()}))
-=======
             suggestions += self.judge(cases[start : start + batch_size])[0]
->>>>>>> refs/heads/eval
         return suggestions
 
     def judge(self, cases: Sequence[Letter]) -> tuple[list[Suggestion], dict[str, npt.NDArray[Any]], Probabilities]:
