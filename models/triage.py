@@ -82,7 +82,7 @@ class Triage:
         logits = self.logits(cases)
         probabilities = self.calibrate(logits)
         rows = ({head: p[row] for head, p in probabilities.items()} for row in range(len(cases)))
-        return [self._suggest(letter, row) for letter, row in zip(cases, rows, strict=True)], logits, probabilities
+        return [self.suggest(letter, row) for letter, row in zip(cases, rows, strict=True)], logits, probabilities
 
     def probabilities(self, cases: Sequence[Letter]) -> Probabilities:
         """Calibrated probabilities per head of the taxonomy, ``(n_cases, n_labels)``, as one batch."""
