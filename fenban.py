@@ -84,22 +84,31 @@ def pretrain(
 
 @app.command()
 def train(
-    data: Annotated[list[Path], typer.Option(help="cases file; may be given several times")],
+    data: Annotated[list[Path], typer.Option(help="cases that train and are judged out of fold; may be repeated")],
     out: Annotated[Path, typer.Option(help="folder for the bundle; must be empty")],
+    extra: Annotated[list[Path] | None, typer.Option(help="cases that only train: weaker labels, other tasks")] = None,
+    background: Annotated[list[Path] | None, typer.Option(help="texts that are no letters: .txt or .jsonl[.gz]")] = None,
+    test: Annotated[list[Path] | None, typer.Option(help="fixed test split, recorded by hash, never trained on")] = None,
     encoder: Annotated[str, typer.Option(help="Hugging Face name or folder, 'tiny', or empty for none")] = "",
-    epochs: Annotated[float, typer.Option(help="of the encoder")] = 3.0,
-    max_tokens: Annotated[int, typer.Option(help="tokens of a letter that the encoder reads")] = 128,
+    epochs: Annotated[float, typer.Option(help="of the encoder")] = 4.0,
+    max_tokens: Annotated[int, typer.Option(help="tokens of a letter that the encoder reads")] = 256,
     seed: int = 20261124,
 ) -> None:
     """Train, calibrate and write a bundle."""
     with _clear_errors():
+        from training.background import N_TEXTS, read_background
         from training.cases import read_cases
         from training.finetune import TrainArguments
         from training.train import train_bundle
 
         args = TrainArguments(encoder=encoder, epochs=epochs, max_tokens=max_tokens, seed=seed)
-        report = train_bundle([case for path in data for case in read_cases(path)], out, args)
-    for head, metrics in report["held_out"].items():
+        read = {"cases": data, "extra": extra or [], "test": test or []}
+        parts = {name: [case for path in paths for case in read_cases(path)] for name, paths in read.items()}
+        texts = read_background(background, N_TEXTS, seed) if background else []
+        report = train_bundle(
+            parts["cases"], out, args, extra=parts["extra"], test=parts["test"], background=texts
+        )
+    for head, metrics in report["out_of_fold"].items():
         typer.echo(f"{head:<13}" + "  ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
     typer.echo(f"bundle {report['version']} -> {out} ({report['seconds']} s)")
 

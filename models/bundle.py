@@ -22,6 +22,7 @@ from models.co import CoDepartments
 from models.confidence import HeadCalibration
 from models.features import NgramVocabulary
 from models.policy import Policy
+from models.precision import agrees, bf16_is_faster
 from models.taxonomy import Taxonomy
 
 FORMAT = 1
@@ -69,6 +70,8 @@ class Bundle:
             vocabulary = NgramVocabulary(hashes, tensors.pop("ngram_idf").float().numpy())
         model = FenbanClassifier(config)
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=True)
+        if model.deep is not None and agrees(manifest.get("bf16")) and bf16_is_faster():
+            model.deep.bfloat16()
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER)) if config.encoder else None
         calibration = {head: HeadCalibration(**raw) for head, raw in _json(folder / CALIBRATION).items()}
         policy = Policy(**_json(folder / POLICY))
@@ -88,7 +91,7 @@ def save_weights(
         tensors["ngram_hashes"] = torch.from_numpy(vocabulary.hashes.view(np.int64).copy())
         tensors["ngram_idf"] = torch.from_numpy(vocabulary.idf).half()
     save_file(tensors, folder / WEIGHTS)
-    names = ("heads", "vocabulary_size", "ngram_dim", "encoder", "max_tokens", "branch_dropout")
+    names = ("heads", "vocabulary_size", "ngram_dim", "encoder", "max_tokens")
     write_json(folder / CONFIG, {name: getattr(model.config, name) for name in names})
     if tokenizer is not None:
         tokenizer.save(str(folder / TOKENIZER))

@@ -22,7 +22,8 @@ class Labels(Record):
     """What is known of a case; a missing label is ``None`` and is masked in training, never guessed.
 
     ``unit`` is a unit code of the taxonomy, ``unknown`` (the text does not settle it) or ``outside``.
-    ``aux`` holds the label of an auxiliary task, such as the seven classes of letters7.
+    ``aux`` holds the label of an auxiliary task, such as the seven classes of letters7; ``domain`` tells texts
+    that are no letters (``other``), which training gathers itself.
     """
 
     topic: str | None = None
@@ -32,6 +33,7 @@ class Labels(Record):
     request_type: str | None = None
     unit: str | None = None
     aux: str | None = None
+    domain: Literal["letter", "other"] | None = None
 
 
 class Dispatch(Record):

@@ -26,8 +26,6 @@ class FenbanConfig(PreTrainedConfig):
         ngram_dim: width of the n-gram embedding.
         encoder: configuration of the encoder as a dict with ``model_type``; ``None`` leaves it out.
         max_tokens: tokens of title and body that the encoder reads.
-        branch_dropout: share of training letters whose n-gram features are dropped, so that the
-            encoder learns to judge alone instead of leaning on n-grams that fit the training letters.
     """
 
     model_type = "fenban"
@@ -39,7 +37,6 @@ class FenbanConfig(PreTrainedConfig):
         ngram_dim: int = 64,
         encoder: dict[str, Any] | None = None,
         max_tokens: int = 128,
-        branch_dropout: float = 0.5,
         **kwargs: Any,
     ) -> None:
         self.heads = heads or {}
@@ -47,7 +44,6 @@ class FenbanConfig(PreTrainedConfig):
         self.ngram_dim = ngram_dim
         self.encoder = encoder
         self.max_tokens = max_tokens
-        self.branch_dropout = branch_dropout
         super().__init__(**kwargs)
 
 
@@ -108,17 +104,14 @@ class FenbanClassifier(PreTrainedModel):
         if self.wide is not None:
             if ngram_weights is None:
                 raise ValueError("ngram_weights is missing: the model has an n-gram branch; see models.batching")
-            wide = self.wide(ngram_ids, ngram_offsets, per_sample_weights=ngram_weights.to(self.wide.weight.dtype))
-            if self.training and self.deep is not None:
-                kept = torch.rand(len(wide), 1, device=wide.device) >= self.config.branch_dropout
-                wide = wide * kept
-            features.append(wide)
+            weights = ngram_weights.to(self.wide.weight.dtype)
+            features.append(self.wide(ngram_ids, ngram_offsets, per_sample_weights=weights))
         if self.deep is not None:
             if attention_mask is None:
                 raise ValueError("attention_mask is missing: the model has an encoder; see models.batching")
             hidden = self.deep(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
             mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
-            features.append(self.dropout((hidden * mask).sum(1) / mask.sum(1)))
+            features.append(self.dropout(((hidden * mask).sum(1) / mask.sum(1)).float()))
         joined = torch.cat(features, dim=-1)
         logits = {head: layer(joined) for head, layer in self.outputs.items()}
         return ClassifierOutput(loss=None if labels is None else masked_loss(logits, labels), logits=logits)

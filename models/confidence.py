@@ -75,18 +75,29 @@ def fit_head(logits: Floats, labels: npt.NDArray[np.int64], *, coverage: float =
     """
     if len(labels) < 20:
         raise ValueError(f"calibration needs at least 20 held-out letters with this label, got {len(labels)}")
+    (slope, offset, temperature), _ = _fit(logits, labels)
+    rows = np.arange(len(labels))
+    scores = 1 - softmax(_scores(logits, slope, offset, temperature), axis=-1)[rows, labels]
+    rank = min(1.0, np.ceil((len(labels) + 1) * coverage) / len(labels))
+    threshold = float(1 - np.quantile(scores, rank, method="higher"))
+    return HeadCalibration(slope, offset, temperature, threshold, coverage, len(labels))
+
+
+def log_loss(logits: Floats, labels: npt.NDArray[np.int64]) -> float:
+    """Mean negative log likelihood of the labels after the best calibration of these ``logits``."""
+    return _fit(logits, labels)[1]
+
+
+def _fit(logits: Floats, labels: npt.NDArray[np.int64]) -> tuple[tuple[float, float, float], float]:
+    """Slope, offset and temperature of the best likelihood, and the loss reached."""
     rows = np.arange(len(labels))
 
     def loss(x: Floats) -> float:
         scores = _scores(logits, np.exp(x[0]), x[1], np.exp(x[2]))
         return float(-log_softmax(scores, axis=-1)[rows, labels].mean()) + 1e-4 * float(x @ x)
 
-    best = minimize(loss, np.zeros(3), method="L-BFGS-B", bounds=[(-4, 4), (-20, 20), (-6, 4)]).x
-    slope, offset, temperature = float(np.exp(best[0])), float(best[1]), float(np.exp(best[2]))
-    scores = 1 - softmax(_scores(logits, slope, offset, temperature), axis=-1)[rows, labels]
-    rank = min(1.0, np.ceil((len(labels) + 1) * coverage) / len(labels))
-    threshold = float(1 - np.quantile(scores, rank, method="higher"))
-    return HeadCalibration(slope, offset, temperature, threshold, coverage, len(labels))
+    best = minimize(loss, np.zeros(3), method="L-BFGS-B", bounds=[(-4, 4), (-20, 20), (-6, 4)])
+    return (float(np.exp(best.x[0])), float(best.x[1]), float(np.exp(best.x[2]))), float(best.fun)
 
 
 def expected_calibration_error(probabilities: Floats, labels: npt.NDArray[np.int64], bins: int = 15) -> float:

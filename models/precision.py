@@ -6,9 +6,16 @@ AVX512-BF16 without AMX was 0.6 times the speed of fp32 on one Xeon and 2 times 
 from __future__ import annotations
 
 import time
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
+Floats = npt.NDArray[np.floating[Any]]
+
+MIN_LABELS = 0.995
+MAX_PROBABILITY_GAP = 0.01
 _REPEATS = 5
 _MARGIN = 1.2
 """bf16 must win by this factor: it loses digits, so a tie goes to fp32."""
@@ -33,3 +40,20 @@ def _seconds(dtype: torch.dtype) -> float:
             right(left)
             best = min(best, time.perf_counter() - began)
     return best
+
+
+def agreement(pairs: list[tuple[Floats, Floats]]) -> dict[str, float]:
+    """How far rounded probabilities differ from exact ones, the worst head of ``pairs`` (each ``(n, n_labels)``).
+
+    Returns:
+        ``labels``, the share of letters with the same best label, and ``probability``, the mean absolute
+        difference of the best label's probability.
+    """
+    same = [float((exact.argmax(1) == rough.argmax(1)).mean()) for exact, rough in pairs]
+    gaps = [float(np.abs(exact.max(1) - rough[np.arange(len(rough)), exact.argmax(1)]).mean()) for exact, rough in pairs]
+    return {"labels": min(same), "probability": max(gaps)}
+
+
+def agrees(facts: dict[str, float] | None) -> bool:
+    """Whether recorded ``agreement`` facts allow rounding; ``None`` (never measured) does not."""
+    return facts is not None and facts["labels"] >= MIN_LABELS and facts["probability"] <= MAX_PROBABILITY_GAP

@@ -26,6 +26,8 @@ from models.transfer import find_transfers, transfer_reason
 
 SHIPPED_BUNDLE = Path(__file__).parent / "data" / "bundle"
 Probabilities = dict[str, npt.NDArray[Any]]
+DOMAIN = "domain"
+"""Head that tells letters from other texts; its labels are letter and other, in this order."""
 N_ALTERNATIVES = 3
 MIN_CO_CONFIDENCE = 0.2
 
@@ -99,7 +101,8 @@ class Triage:
         batch = make_batch(letters, bundle.vocabulary, bundle.tokenizer, bundle.model.config.max_tokens)
         with torch.inference_mode():
             logits = bundle.model(**batch).logits
-        return {head: logits[head].float().numpy() for head in HEADS}
+        served = (*HEADS, DOMAIN) if DOMAIN in logits else HEADS
+        return {head: logits[head].float().numpy() for head in served}
 
     def suggest(self, letter: Letter, probabilities: dict[str, npt.NDArray[Any]]) -> Suggestion:
         """Suggest a routing for one letter, given its row of ``probabilities`` per head."""
@@ -108,7 +111,15 @@ class Triage:
         department = DepartmentSuggestion(**heads["department"].model_dump(), co=self._helpers(heads, probabilities))
         routing = Routing(heads, department, place.unit, probabilities)
         moment, notes = self._received(letter)
-        decided = decide(letter, routing, moment, policy=self.policy, rules=self.rules, taxonomy=self.bundle.taxonomy)
+        decided = decide(
+            letter,
+            routing,
+            moment,
+            policy=self.policy,
+            rules=self.rules,
+            taxonomy=self.bundle.taxonomy,
+            in_domain=self._is_letter(probabilities),
+        )
         answer, act, more = self._deadlines(letter, moment, heads, decided.decision)
         transfers = find_transfers(letter, probabilities, self.bundle.taxonomy)
         return Suggestion(
@@ -126,6 +137,12 @@ class Triage:
             rule=decided.rule,
             versions=self.versions,
         )
+
+    def _is_letter(self, probabilities: Probabilities) -> bool:
+        """Whether the text looks like a letter at all; a bundle without a domain head cannot tell and says yes."""
+        if DOMAIN not in probabilities:
+            return True
+        return bool(probabilities[DOMAIN][0] >= self.bundle.calibration[DOMAIN].threshold)
 
     def _head(self, head: str, probabilities: npt.NDArray[Any]) -> HeadSuggestion:
         labels = self.bundle.taxonomy.heads[head]

@@ -1,14 +1,11 @@
-"""Fine-tune the classifier on cases with the Hugging Face Trainer.
+"""Fine-tune the deep branch, an encoder with one linear head per task, with the Hugging Face Trainer.
 
-    fenban train --data work/cases.parquet --out work/bundle
-
-The n-gram branch starts from SVMs (``training.linear``) and stays as it is; the Trainer fits the
-encoder and its part of the heads. A missing label is masked in the loss, never guessed.
+Called by ``training.crossfit``. A missing label is masked in the loss, never guessed; the seven letters7
+labels are an auxiliary head of the encoder beside the taxonomy's topics, and are not served.
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,19 +19,19 @@ from datasets import Dataset
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoTokenizer, Trainer, TrainingArguments, set_seed
 
-from models.batching import Batch, Ngrams, collate_ngrams, collate_tokens, encode_tokens, make_batch, special_id
+from models.batching import Batch, collate_tokens, encode_tokens, special_id
 from models.case import Case
 from models.classifier import MASKED, FenbanClassifier, FenbanConfig
-from models.features import NgramVocabulary, letter_hashes
+from models.precision import bf16_is_faster
 from models.taxonomy import HEADS, Taxonomy
-from training.linear import fit_heads, fold_in
 
 DATA = Path(__file__).parent / "data"
+DOMAIN = ["letter", "other"]
 
 
 @dataclass(frozen=True)
 class TrainArguments:
-    """Options of a fine-tuning run.
+    """Options of a training run.
 
     Attributes:
         encoder: name or folder of a Hugging Face encoder; ``tiny`` builds a small BERT from scratch;
@@ -52,10 +49,10 @@ class TrainArguments:
     max_ngrams: int = 100_000
     min_count: int = 3
     ngram_dim: int = 72
-    epochs: float = 3.0
+    epochs: float = 4.0
     batch_size: int = 32
-    learning_rate: float = 3e-4
-    max_tokens: int = 128
+    learning_rate: float = 5e-4
+    max_tokens: int = 256
     seed: int = 20261124
 
     def __post_init__(self) -> None:
@@ -67,24 +64,27 @@ class TrainArguments:
 
 
 @dataclass(frozen=True)
-class Classifier:
-    """A trained model with what turns letters into its inputs."""
+class Deep:
+    """A fine-tuned encoder with its heads and tokenizer."""
 
     model: FenbanClassifier
-    vocabulary: NgramVocabulary | None
-    tokenizer: Tokenizer | None
+    tokenizer: Tokenizer
 
     def logits(self, cases: Sequence[Case], *, batch_size: int = 64) -> dict[str, npt.NDArray[np.float32]]:
-        """Logits per head, ``(n_cases, n_labels)``."""
-        parts: dict[str, list[npt.NDArray[np.float32]]] = {head: [] for head in self.model.config.heads}
+        """Logits per head, ``(n_cases, n_labels)``; letters of like length are scored together."""
         self.model.eval()
-        with torch.inference_mode():
-            for start in range(0, len(cases), batch_size):
-                letters = [(c.title, c.body) for c in cases[start : start + batch_size]]
-                batch = make_batch(letters, self.vocabulary, self.tokenizer, self.model.config.max_tokens)
-                for head, scores in self.model(**batch).logits.items():
-                    parts[head].append(scores.float().numpy())
-        return {head: np.concatenate(rows) for head, rows in parts.items()}
+        pad = special_id(self.tokenizer, "[PAD]")
+        tokens = [encode_tokens(self.tokenizer, c.title, c.body, self.model.config.max_tokens) for c in cases]
+        order = np.argsort([len(row) for row in tokens], kind="stable")
+        heads = self.model.config.heads
+        found = {head: np.zeros((len(cases), len(ids)), np.float32) for head, ids in heads.items()}
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            with torch.inference_mode():
+                logits = self.model(**collate_tokens([tokens[i] for i in rows], pad)).logits
+            for head, scores in logits.items():
+                found[head][rows] = scores.float().numpy()
+        return found
 
 
 def label_matrix(cases: Sequence[Case], heads: dict[str, list[str]]) -> npt.NDArray[np.int64]:
@@ -113,8 +113,8 @@ def make_heads(cases: Sequence[Case], taxonomy: Taxonomy) -> dict[str, list[str]
     return {**heads, "aux": auxiliary} if auxiliary else heads
 
 
-def finetune(cases: Sequence[Case], heads: dict[str, list[str]], args: TrainArguments) -> Classifier:
-    """Train one classifier on ``cases``.
+def finetune(cases: Sequence[Case], heads: dict[str, list[str]], args: TrainArguments) -> Deep:
+    """Train the deep branch alone on ``cases``.
 
     Raises:
         ValueError: no cases, or a label outside ``heads``.
@@ -122,24 +122,13 @@ def finetune(cases: Sequence[Case], heads: dict[str, list[str]], args: TrainArgu
     if not cases:
         raise ValueError("no cases to train on")
     set_seed(args.seed)
-    labels = label_matrix(cases, heads)
-    vocabulary, rows = _vocabulary(cases, args) if args.ngrams else (None, [])
-    deep, tokenizer = load_encoder(args.encoder, args.seed) if args.encoder else (None, None)
-    config = FenbanConfig(
-        heads=heads,
-        vocabulary_size=len(vocabulary.hashes) if vocabulary else 0,
-        ngram_dim=args.ngram_dim,
-        encoder=deep.config.to_dict() if deep is not None else None,
-        max_tokens=args.max_tokens,
-    )
+    encoder, tokenizer = load_encoder(args.encoder, args.seed)
+    config = FenbanConfig(heads=heads, encoder=encoder.config.to_dict(), max_tokens=args.max_tokens)
     model = FenbanClassifier(config)
-    if vocabulary:
-        weights, biases = fit_heads(rows, labels, heads, len(vocabulary.hashes), seed=args.seed)
-        fold_in(model, weights, biases)
-    if deep is not None and tokenizer is not None and model.deep is not None:
-        model.deep.load_state_dict(deep.state_dict())
-        _run_trainer(model, cases, rows, labels, tokenizer, args)
-    return Classifier(model.eval(), vocabulary, tokenizer)
+    assert model.deep is not None
+    model.deep.load_state_dict(encoder.state_dict())
+    _run_trainer(model, cases, label_matrix(cases, heads), tokenizer, args)
+    return Deep(model.eval(), tokenizer)
 
 
 def load_encoder(name: str, seed: int) -> tuple[Any, Tokenizer]:
@@ -161,16 +150,9 @@ def load_encoder(name: str, seed: int) -> tuple[Any, Tokenizer]:
     return model, tokenizer.backend_tokenizer
 
 
-def _vocabulary(cases: Sequence[Case], args: TrainArguments) -> tuple[NgramVocabulary, list[Ngrams]]:
-    hashed = [letter_hashes(c.title, c.body) for c in cases]
-    vocabulary = NgramVocabulary.fit((h for h, _ in hashed), min_count=args.min_count, max_size=args.max_ngrams)
-    return vocabulary, [vocabulary.weigh(*pair) for pair in hashed]
-
-
 def _run_trainer(
     model: FenbanClassifier,
     cases: Sequence[Case],
-    rows: list[Ngrams],
     labels: npt.NDArray[np.int64],
     tokenizer: Tokenizer,
     args: TrainArguments,
@@ -182,13 +164,10 @@ def _run_trainer(
     def collate(examples: list[dict[str, int]]) -> Batch:
         index = [example["row"] for example in examples]
         batch = collate_tokens([tokens[i] for i in index], pad)
-        if rows:
-            batch.update(collate_ngrams([rows[i] for i in index]))
         batch["labels"] = torch.from_numpy(labels[index])
         return batch
 
-    if model.wide is not None:
-        model.wide.weight.requires_grad_(False)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             model=model,
@@ -207,14 +186,10 @@ def _run_trainer(
                 logging_steps=50,
                 report_to=[],
                 seed=args.seed,
-                use_cpu=not torch.cuda.is_available(),
+                bf16=bf16_is_faster(device),
+                use_cpu=device.type == "cpu",
             ),
             train_dataset=dataset,
             data_collator=collate,
         )
         trainer.train()
-
-
-def describe(args: TrainArguments) -> str:
-    """The options as one line of JSON, for the model card."""
-    return json.dumps(args.__dict__, ensure_ascii=False)

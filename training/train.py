@@ -1,10 +1,8 @@
-"""From cases to a bundle: fit, calibrate on letters held out, fit again on all, write, seal.
+"""From cases to a bundle: fit and cross-fit, calibrate on scores of unseen letters, write, seal.
 
-    fenban train --data work/cases.parquet --out work/bundle
+    fenban train --data judged.parquet --extra more.parquet --encoder work/encoder --out work/bundle
 
-Two models are trained. The first leaves out a fifth of the letters (whole groups); temperatures,
-conformal thresholds and the figures of the card come from that fifth. The second, trained on all
-letters with the same recipe, is the one that is shipped with them.
+How the two branches are fitted and judged: ``training.crossfit``.
 """
 
 from __future__ import annotations
@@ -18,22 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import accuracy_score, f1_score
 
 from models import bundle as files
 from models.case import Case
-from models.classifier import MASKED
-from models.confidence import HeadCalibration, expected_calibration_error, fit_head
+from models.confidence import HeadCalibration
 from models.policy import Policy
+from models.precision import agreement
+from models.seen import write_seen
 from models.taxonomy import SHIPPED, Taxonomy
+from training.calibrate import calibrate
 from training.card import write_card
 from training.co import fit_co
-from training.finetune import Classifier, TrainArguments, finetune, label_matrix, make_heads
-from training.split import split_cases
+from training.crossfit import Fitted, crossfit
+from training.finetune import TrainArguments, make_heads
+from training.leaks import check_split
 
-CALIBRATION_SHARE = 0.2
 SHIPPED_GAZETTEER = SHIPPED.parent / "gazetteer.csv"
-Metrics = dict[str, dict[str, float]]
+N_AGREEMENT = 512
 
 
 def train_bundle(
@@ -41,99 +40,72 @@ def train_bundle(
     out: Path,
     args: TrainArguments,
     *,
+    extra: Sequence[Case] = (),
+    background: Sequence[Case] = (),
+    test: Sequence[Case] = (),
     taxonomy_path: Path = SHIPPED,
     gazetteer_path: Path = SHIPPED_GAZETTEER,
 ) -> dict[str, Any]:
     """Train, calibrate and write a bundle into ``out``.
 
+    Args:
+        cases: judged cases: they train, and calibration and figures come from them, out of fold.
+        extra: cases that only train.
+        background: texts that are no letters; without them the bundle cannot tell such texts.
+        test: the fixed test split; recorded by hash, and refused where it meets a training letter.
+
     Returns:
-        Version, seconds, sizes and the held-out metrics, as written into ``metrics.json``.
+        Version, seconds, sizes and the out-of-fold metrics, as written into ``metrics.json``.
 
     Raises:
         FileExistsError: ``out`` holds something already; a bundle is never overwritten.
-        ValueError: a head has too few held-out letters to calibrate; names the head.
+        LeakError: a test letter is a near-duplicate of a judged or an extra one.
+        ValueError: a head has too few judged letters to calibrate; names the head.
     """
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} is not empty: choose another --out, or remove it first")
+    if test:
+        check_split([*cases, *extra], test)
     began = time.perf_counter()
     taxonomy = Taxonomy.load(taxonomy_path)
-    heads = make_heads(cases, taxonomy)
-    fitting, held_out = split_cases(cases, CALIBRATION_SHARE, salt="calibration")
-    first = finetune(fitting, heads, args)
-    calibration, metrics = calibrate(first, held_out, heads)
-    departments = calibration["department"].probabilities(first.logits(held_out)["department"])
-    co = fit_co(fitting, held_out, departments, heads["department"])
-    final = finetune(cases, heads, args)
-    seconds = time.perf_counter() - began
+    heads = {head: ids for head, ids in make_heads(cases, taxonomy).items() if head != "aux"}
+    fitted = crossfit(cases, extra, heads, args, background=background)
+    calibration, metrics = calibrate(fitted, heads)
+    departments = calibration["department"].probabilities(fitted.logits["department"])[: len(cases)]
+    helped = [case for case in extra if case.labels.department]
+    co = fit_co(helped or cases, fitted.judged[: len(departments)], departments, heads["department"])
     out.mkdir(parents=True, exist_ok=True)
-    files.save_weights(out, final.model, final.vocabulary, final.tokenizer)
+    model = fitted.classifier
+    files.save_weights(out, model.model, model.vocabulary, model.tokenizer)
     shutil.copyfile(taxonomy_path, out / files.TAXONOMY)
     shutil.copyfile(gazetteer_path, out / files.GAZETTEER)
     files.write_json(out / files.CALIBRATION, {head: c.to_json() for head, c in calibration.items()})
     if co is not None:
         files.write_json(out / files.CO_DEPARTMENTS, co.to_json())
     files.write_json(out / files.POLICY, Policy().model_dump())
+    write_seen(out, [*cases, *extra], test)
     report: dict[str, Any] = {
-        "held_out": metrics,
-        "letters": {"all": len(cases), "fitted_for_metrics": len(fitting), "held_out": len(held_out)},
-        "sources": dict(Counter(case.source or "unnamed" for case in cases).most_common()),
-        "labels": {head: sum(getattr(c.labels, head) is not None for c in cases) for head in heads},
+        "out_of_fold": metrics,
+        "encoder_weight": fitted.weights,
+        "letters": {"judged": len(cases), "extra": len(extra), "background": len(background), "test": len(test)},
+        "sources": dict(Counter(case.source or "unnamed" for case in [*cases, *extra]).most_common()),
+        "labels": {head: sum(getattr(c.labels, head) is not None for c in [*cases, *extra]) for head in heads},
         "arguments": asdict(args),
-        "seconds": round(seconds, 1),
+        "seconds": round(time.perf_counter() - began, 1),
     }
     files.write_json(out / files.METRICS, report)
     write_card(out / files.CARD, report, taxonomy)
-    return {"version": files.seal(out), **report}
+    return {"version": files.seal(out, **_agreement(fitted, cases, calibration)), **report}
 
 
-def calibrate(
-    classifier: Classifier, held_out: Sequence[Case], heads: dict[str, list[str]]
-) -> tuple[dict[str, HeadCalibration], Metrics]:
-    """Fit each head's calibration on letters the classifier has not seen, and measure it there.
-
-    ``ece`` is cross-fitted: each half of the held-out letters is judged with the other's temperature.
-    """
-    labels = label_matrix(held_out, heads)
-    logits = classifier.logits(held_out)
-    calibration: dict[str, HeadCalibration] = {}
-    metrics: Metrics = {}
-    for column, head in enumerate(heads):
-        known = np.flatnonzero(labels[:, column] != MASKED)
-        truth, scores = labels[known, column], logits[head][known]
-        try:
-            calibration[head] = fit_head(scores, truth)
-        except ValueError as error:
-            raise ValueError(f"head {head}: {error}; import more cases that carry it") from None
-        half = np.arange(len(truth)) % 2
-        probabilities = np.empty(scores.shape)
-        for side in (0, 1):
-            other = fit_head(scores[half != side], truth[half != side]) if len(truth) >= 40 else calibration[head]
-            probabilities[half == side] = other.probabilities(scores[half == side])
-        predicted = scores.argmax(axis=1)
-        metrics[head] = {
-            "n": len(truth),
-            "accuracy": float(accuracy_score(truth, predicted)),
-            "macro_f1": float(f1_score(truth, predicted, average="macro")),
-            "top3": float((np.argsort(-scores, axis=1)[:, :3] == truth[:, None]).any(axis=1).mean()),
-            "ece": expected_calibration_error(probabilities, truth),
-        }
-    if "urgency" in heads:
-        metrics["urgency"].update(_critical(calibration["urgency"], logits, labels, heads))
-    return calibration, metrics
-
-
-def _critical(
-    calibration: HeadCalibration, logits: dict[str, Any], labels: Any, heads: dict[str, list[str]]
-) -> dict[str, float]:
-    """Recall and precision of 特急 at the policy's alarm line."""
-    column = list(heads).index("urgency")
-    known = labels[:, column] != MASKED
-    critical = heads["urgency"].index("critical")
-    truth = labels[known, column] == critical
-    alarm = calibration.probabilities(logits["urgency"][known])[:, critical] >= Policy().critical_at
-    hits = float((alarm & truth).sum())
-    return {
-        "n_critical": float(truth.sum()),
-        "critical_recall": hits / max(1.0, float(truth.sum())),
-        "critical_precision": hits / max(1.0, float(alarm.sum())),
-    }
+def _agreement(fitted: Fitted, cases: Sequence[Case], calibration: dict[str, HeadCalibration]) -> dict[str, Any]:
+    """How far bf16 differs from fp32 on a sample of the judged letters; empty without an encoder."""
+    if fitted.classifier.model.deep is None:
+        return {}
+    sample = [cases[i] for i in np.linspace(0, len(cases) - 1, min(N_AGREEMENT, len(cases))).astype(int)]
+    exact = fitted.classifier.logits(sample)
+    fitted.classifier.model.deep.bfloat16()
+    rough = fitted.classifier.logits(sample)
+    fitted.classifier.model.deep.float()
+    pairs = [(c.probabilities(exact[head]), c.probabilities(rough[head])) for head, c in calibration.items()]
+    return {"bf16": {**agreement(pairs), "letters": len(sample)}}

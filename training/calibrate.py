@@ -1,0 +1,102 @@
+"""Calibration of every head from scores of letters that the model had not seen, and what it is worth there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+
+from models.classifier import MASKED
+from models.confidence import HeadCalibration, expected_calibration_error, fit_head
+from models.policy import Policy
+from training.crossfit import Fitted
+from training.finetune import DOMAIN, label_matrix
+
+LETTERS_KEPT = 0.995
+"""Share of real letters that must pass as letters; the rest goes to review as out of domain."""
+Floats = npt.NDArray[np.floating[Any]]
+Metrics = dict[str, dict[str, float]]
+
+
+def calibrate(fitted: Fitted, heads: dict[str, list[str]]) -> tuple[dict[str, HeadCalibration], Metrics]:
+    """Calibration and metrics per head, on the judged letters of ``fitted``.
+
+    ``ece``, ``coverage`` and ``set_size`` are cross-fitted: each half is judged with the other's calibration.
+
+    Raises:
+        ValueError: a head has too few judged letters; names the head.
+    """
+    served = {**heads, "domain": DOMAIN} if "domain" in fitted.logits else heads
+    labels = label_matrix([_marked(case, "domain" in served) for case in fitted.judged], served)
+    calibration: dict[str, HeadCalibration] = {}
+    metrics: Metrics = {}
+    for column, head in enumerate(served):
+        known = np.flatnonzero(labels[:, column] != MASKED)
+        known = known[known < len(fitted.logits[head])]
+        truth, scores = labels[known, column], fitted.logits[head][known]
+        try:
+            calibration[head] = fit_head(scores, truth)
+        except ValueError as error:
+            raise ValueError(f"head {head}: {error}; import more cases that carry it") from None
+        if head == "domain":
+            calibration[head], metrics[head] = _domain(calibration[head], scores, truth)
+            continue
+        metrics[head] = _measure(scores, truth, calibration[head])
+        if head == "urgency":
+            metrics[head] |= _critical(calibration[head].probabilities(scores), truth, heads[head].index("critical"))
+    return calibration, metrics
+
+
+def _marked(case: Any, with_domain: bool) -> Any:
+    if not with_domain or case.labels.domain:
+        return case
+    return case.model_copy(update={"labels": case.labels.model_copy(update={"domain": "letter"})})
+
+
+def _measure(scores: Floats, truth: npt.NDArray[np.int64], whole: HeadCalibration) -> dict[str, float]:
+    half = np.arange(len(truth)) % 2
+    probabilities = np.empty(scores.shape)
+    sets: list[list[int]] = [[] for _ in truth]
+    for side in (0, 1):
+        other = fit_head(scores[half != side], truth[half != side]) if len(truth) >= 40 else whole
+        rows = np.flatnonzero(half == side)
+        probabilities[rows] = other.probabilities(scores[rows])
+        for row in rows:
+            sets[row] = other.conformal_set(probabilities[row])
+    predicted = scores.argmax(axis=1)
+    return {
+        "n": len(truth),
+        "accuracy": float(accuracy_score(truth, predicted)),
+        "macro_f1": float(f1_score(truth, predicted, average="macro")),
+        "top3": float((np.argsort(-scores, axis=1)[:, :3] == truth[:, None]).any(axis=1).mean()),
+        "ece": expected_calibration_error(probabilities, truth),
+        "coverage": float(np.mean([t in kept for t, kept in zip(truth, sets, strict=True)])),
+        "set_size": float(np.mean([len(kept) for kept in sets])),
+    }
+
+
+def _critical(probabilities: Floats, truth: npt.NDArray[np.int64], critical: int) -> dict[str, float]:
+    """Recall and precision of 特急 at the policy's alarm line."""
+    alarm = probabilities[:, critical] >= Policy().critical_at
+    hits = float((alarm & (truth == critical)).sum())
+    n_critical = float((truth == critical).sum())
+    return {
+        "n_critical": n_critical,
+        "critical_recall": hits / max(1.0, n_critical),
+        "critical_precision": hits / max(1.0, float(alarm.sum())),
+    }
+
+
+def _domain(
+    fitted: HeadCalibration, scores: Floats, truth: npt.NDArray[np.int64]
+) -> tuple[HeadCalibration, dict[str, float]]:
+    """The threshold is the probability of being a letter that ``LETTERS_KEPT`` of the letters reach."""
+    p_letter = fitted.probabilities(scores)[:, 0]
+    letters = truth == 0
+    threshold = float(np.quantile(p_letter[letters], 1 - LETTERS_KEPT))
+    raw = {**fitted.to_json(), "threshold": threshold, "coverage": LETTERS_KEPT}
+    caught = float((p_letter[~letters] < threshold).mean())
+    auroc = float(roc_auc_score(letters, p_letter))
+    return HeadCalibration(**raw), {"n": len(truth), "auroc": auroc, "others_caught": caught}
