@@ -10,7 +10,10 @@ the odds to the share of returns that a city really has.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
 
 from models.case import Letter, Record, ReturnReason
 from models.suggestion import (
@@ -27,8 +30,10 @@ from models.suggestion import (
 if TYPE_CHECKING:
     from models.triage import Triage
 
-UNIT_CURVE, DEPARTMENT_CURVE = (1.0, 1.0), (1.0, 1.0)
-"""Offset and slope over the logit of the model's probability."""
+Curve = tuple[float, float]
+UNIT_CURVE: Curve = (1.89, 0.943)
+DEPARTMENT_CURVE: Curve = (2.271, 0.683)
+"""Offset and slope over the logit of the model's probability of the proposed label."""
 FITTED_RATE = 0.5
 """Share of returns among the dispatches that the curves were fitted on."""
 SMALLEST = 1e-4
@@ -97,11 +102,9 @@ def check_dispatch(
         raise DispatchError("department", "no department of this taxonomy; see /v1/model for ids and names")
     row = {head: p[0] for head, p in triage.probabilities([letter]).items()}
     suggestion = triage.suggest(letter, row)
-    p_department = float(row["department"][taxonomy.ids("department").index(department_id)])
-    p_unit = unit_probability(suggestion.unit, unit_code, len(taxonomy.units))
-    right_unit = _curve(p_unit, UNIT_CURVE)
-    right_department = _curve(p_department, DEPARTMENT_CURVE)
-    returned = _shifted(1 - right_unit * right_department, triage.policy.return_rate)
+    p_unit, p_department = dispatch_probabilities(triage, suggestion, row, unit_code, department_id)
+    right_unit, right_department = _curve(p_unit, UNIT_CURVE), _curve(p_department, DEPARTMENT_CURVE)
+    returned = return_probability(p_unit, p_department, rate=triage.policy.return_rate)
     proposed = (
         Choice(label=unit_code, name=taxonomy.name("unit", unit_code), confidence=round(right_unit, 4)),
         Choice(
@@ -122,6 +125,27 @@ def check_dispatch(
     )
 
 
+def dispatch_probabilities(
+    triage: Triage, suggestion: Suggestion, row: Mapping[str, npt.NDArray[Any]], unit: str, department: str
+) -> tuple[float, float]:
+    """The model's probabilities of a unit and a department, given its suggestion and its row per head."""
+    taxonomy = triage.bundle.taxonomy
+    p_department = float(row["department"][taxonomy.ids("department").index(department)])
+    return unit_probability(suggestion.unit, unit, len(taxonomy.units)), p_department
+
+
+def return_probability(
+    p_unit: float,
+    p_department: float,
+    *,
+    rate: float = FITTED_RATE,
+    curves: tuple[Curve, Curve] = (UNIT_CURVE, DEPARTMENT_CURVE),
+) -> float:
+    """Probability that a dispatch comes back, where a share ``rate`` of all dispatches does."""
+    unit, department = curves
+    return _shifted(1 - _curve(p_unit, unit) * _curve(p_department, department), rate)
+
+
 def unit_probability(unit: UnitSuggestion, code: str, n_units: int) -> float:
     """The resolver's probability of one unit; what it leaves open is shared by the units it does not name."""
     named = {choice.label: choice.confidence for choice in unit.alternatives}
@@ -133,7 +157,7 @@ def unit_probability(unit: UnitSuggestion, code: str, n_units: int) -> float:
     return max(0.0, rest) / max(1, n_units - len(named))
 
 
-def _curve(p: float, curve: tuple[float, float]) -> float:
+def _curve(p: float, curve: Curve) -> float:
     offset, slope = curve
     clipped = min(max(p, SMALLEST), 1 - SMALLEST)
     return 1 / (1 + math.exp(-(offset + slope * math.log(clipped / (1 - clipped)))))

@@ -14,6 +14,7 @@ import torch
 from models.batching import make_batch
 from models.bundle import GAZETTEER, Bundle
 from models.case import Letter
+from models.co import SHOWN_AT
 from models.deadlines import CITY_TIME, CalendarError, act_by, city_time, reply_by
 from models.decision import CRITICAL, Routing, decide
 from models.places.resolver import PlaceResolver
@@ -91,9 +92,8 @@ class Triage:
         """Suggest a routing for one letter, given its row of ``probabilities`` per head."""
         heads = {head: self._head(head, probabilities[head]) for head in HEADS}
         place = self.places.resolve(letter)
-        department = heads["department"]
-        co = [c for c in department.alternatives if c.confidence >= MIN_CO_CONFIDENCE]
-        routing = Routing(heads, DepartmentSuggestion(**department.model_dump(), co=co), place.unit, probabilities)
+        department = DepartmentSuggestion(**heads["department"].model_dump(), co=self._helpers(heads, probabilities))
+        routing = Routing(heads, department, place.unit, probabilities)
         moment, notes = self._received(letter)
         decided = decide(letter, routing, moment, policy=self.policy, rules=self.rules, taxonomy=self.bundle.taxonomy)
         answer, act, more = self._deadlines(letter, moment, heads, decided.decision)
@@ -123,6 +123,19 @@ class Triage:
         ]
         kept = self.bundle.calibration[head].conformal_set(probabilities)
         return HeadSuggestion(**choices[0].model_dump(), alternatives=choices[1:], set=[labels[i].id for i in kept])
+
+    def _helpers(self, heads: dict[str, HeadSuggestion], probabilities: dict[str, npt.NDArray[Any]]) -> list[Choice]:
+        """Departments that may have to help (协办)."""
+        table = self.bundle.co_departments
+        if table is None:
+            return [c for c in heads["department"].alternatives if c.confidence >= MIN_CO_CONFIDENCE]
+        labels = self.bundle.taxonomy.heads["department"]
+        helpers = table.probabilities(probabilities["department"][None])[0]
+        return [
+            Choice(label=labels[i].id, name=labels[i].name, confidence=round(float(helpers[i]), 4))
+            for i in np.argsort(-helpers, kind="stable")[:N_ALTERNATIVES]
+            if helpers[i] >= SHOWN_AT
+        ]
 
     def _received(self, letter: Letter) -> tuple[datetime, list[Reason]]:
         """Moment of receipt in the city's time; now, if it is not known or no real date."""
