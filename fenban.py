@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from models.cli import rules
+from serving import cli as serving_cli
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(rules, name="rules")
@@ -135,6 +136,11 @@ def score(
 
         count = score_file(Triage.load(bundle or SHIPPED_BUNDLE), letters, out, progress=sys.stderr.isatty())
     typer.echo(f"{count} suggestions -> {out}")
+
+
+app.add_typer(serving_cli.key_app, name="key")
+app.add_typer(serving_cli.db_app, name="db")
+app.command()(serving_cli.serve)
 
 
 def main() -> None:

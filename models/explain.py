@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import jieba
 import numpy as np
@@ -22,7 +22,9 @@ import numpy.typing as npt
 from models.case import Letter, Record
 from models.suggestion import Span, UnitSuggestion, Versions
 from models.taxonomy import HEADS
-from models.triage import Triage
+
+if TYPE_CHECKING:
+    from models.triage import Triage
 
 MAX_WORDS = 256
 MAX_CHARACTERS = 160_000
