@@ -64,9 +64,22 @@ def bodies() -> Iterator[tuple[str, bytes, str]]:
     yield "/v1/triage/batch", json.dumps({"letters": [LETTER] * 257}).encode(), JSON
     for number in ("NaN", "Infinity", "-1e999", "9" * 5000, "1e400"):
         yield "/v1/triage", f'{{"body": "{MARKER}", "lon": {number}, "lat": 1}}'.encode(), JSON
-    for media in ("application/vnd.bentoml+pickle", "text/plain", "multipart/form-data; boundary=x", "", "application/json5"):
+    for media in (
+        "application/vnd.bentoml+pickle",
+        "text/plain",
+        "multipart/form-data; boundary=x",
+        "",
+        "application/json5",
+    ):
         yield "/v1/triage", plain.encode(), media
-    for wrong in (f'"{MARKER}"', f'["{MARKER}"]', "null", "true", f'{{"{MARKER}": 1}}', f'{{"body": {{"{MARKER}": 1}}}}'):
+    for wrong in (
+        f'"{MARKER}"',
+        f'["{MARKER}"]',
+        "null",
+        "true",
+        f'{{"{MARKER}": 1}}',
+        f'{{"body": {{"{MARKER}": 1}}}}',
+    ):
         yield "/v1/triage", wrong.encode(), JSON
     yield "/v1/triage", b'{"body": "\\ud800"}', JSON
     yield "/v1/triage", b'{"id": "\\udc00", "body": "x"}', JSON

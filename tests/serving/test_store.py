@@ -153,7 +153,9 @@ def test_a_spool_survives_its_process_and_skips_a_line_cut_off(tmp_path: Path, m
 def test_a_full_disk_loses_no_record_silently(tmp_path: Path, make_row: Callable[..., Row]) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("this machine lets nobody mount")
     try:
