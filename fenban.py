@@ -15,9 +15,11 @@ from typing import Annotated
 
 import typer
 
+from models.cli import rules
 from serving import cli as serving_cli
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(rules, name="rules")
 BundleOption = Annotated[Path | None, typer.Option("--bundle", help="bundle folder; default: the shipped one")]
 
 
