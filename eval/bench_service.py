@@ -107,7 +107,7 @@ async def send_batches(url: str, letters: list[dict[str, str]], n_letters: int) 
 def resident_mb(server: Server) -> float:
     """Resident memory of all processes of the service, pages that they share counted once for each."""
     parent = psutil.Process(server.process.pid)
-    return sum(process.memory_info().rss for process in [parent, *parent.children(recursive=True)]) / 1e6
+    return float(sum(process.memory_info().rss for process in [parent, *parent.children(recursive=True)])) / 1e6
 
 
 def say_latency(name: str, latencies: list[float]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+
 ROOT = Path(__file__).parents[1]
 
 
