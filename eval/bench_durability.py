@@ -58,7 +58,7 @@ class _Reports:
 def check_durability(folder: Path, *, outcomes: int, kill_every: int, database_url: str = "") -> Durability:
     """Run it; ``folder`` gets the service's data and log."""
     began = time.monotonic()
-    server = Server(folder, **({"database_url": database_url} if database_url else {}))
+    server = Server(folder, database_url=database_url)
     report = Durability()
     reports = _Reports(outcomes)
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -27,19 +28,27 @@ class Server:
 
     Args:
         folder: its data and its log.
+        service: what ``bentoml serve`` takes.
         host: address to listen on.
         settings: as in ``serving.settings.Settings``.
     """
 
-    def __init__(self, folder: Path, *, host: str = "127.0.0.1", wait: bool = True, **settings: object) -> None:
-        self.folder, self.host = folder, host
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        service: str = "serving.service:Fenban",
+        host: str = "127.0.0.1",
+        wait: bool = True,
+        **settings: object,
+    ) -> None:
+        self.folder, self.host, self.service = folder, host, service
         self.port = free_port()
         self.log = folder / "log"
         self.env = {
             **os.environ,
             "BENTOML_HOME": str(folder),
             "BENTOML_DO_NOT_TRACK": "True",
-            "OMP_NUM_THREADS": "1",
             "FENBAN_DATA": str(folder / "data"),
             **{f"FENBAN_{name.upper()}": str(value) for name, value in settings.items()},
         }
@@ -48,7 +57,7 @@ class Server:
 
     def start(self, *, wait: bool = True) -> None:
         """Start, or start again after ``kill``."""
-        arguments = ["bentoml", "serve", "serving.service:Fenban", "--host", self.host, "--port", str(self.port)]
+        arguments = ["bentoml", "serve", self.service, "--host", self.host, "--port", str(self.port)]
         with self.log.open("ab") as stream:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *arguments],

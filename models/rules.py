@@ -32,7 +32,7 @@ from models.suggestion import OUTSIDE_UNIT, UNKNOWN_UNIT, Decision
 from models.taxonomy import Taxonomy
 from models.yaml_lines import Location, YamlFile
 
-SEARCH_SECONDS = 0.02
+SEARCH_SECONDS = 0.05
 MAX_PATTERN = 1000
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)

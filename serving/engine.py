@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,25 @@ class Engine:
         bundle: folder of the first bundle.
         bundles: folder whose sub-folders may be loaded later.
         max_wait_s: see ``Batcher``.
+        policy, rules: the city's own files, read with every bundle.
     """
 
-    def __init__(self, bundle: Path, bundles: Path, metrics: Metrics, *, max_wait_s: float) -> None:
+    def __init__(
+        self,
+        bundle: Path,
+        bundles: Path,
+        metrics: Metrics,
+        *,
+        max_wait_s: float,
+        policy: Path | None = None,
+        rules: Path | None = None,
+    ) -> None:
         torch.set_num_threads(1)
         self._bundles = bundles
         self._metrics = metrics
         self._reloading = asyncio.Lock()
-        self.triage = _load(bundle)
+        self._load = partial(_load, policy=policy, rules=rules)
+        self.triage = self._load(bundle)
         self.loaded_at = datetime.now(UTC)
         self.batcher = Batcher(self._score, max_wait_s=max_wait_s, observe=metrics.batch_size.observe)
         self._explainer = ThreadPoolExecutor(1, thread_name_prefix="explain")
@@ -67,7 +79,7 @@ class Engine:
             if folder.parent != self._bundles.resolve() or not folder.is_dir():
                 raise ApiError("bundle_rejected", "bundle", "there is no such folder under FENBAN_BUNDLES")
             try:
-                triage = await asyncio.to_thread(_load, folder)
+                triage = await asyncio.to_thread(self._load, folder)
             except Exception as error:
                 log("reload_failed", level="error", error=type(error).__name__, bundle=name)
                 reason = (
@@ -168,8 +180,8 @@ class _SharedTriage(Triage):
         return self._thread.submit(self._triage.suggest, letter, probabilities).result()
 
 
-def _load(folder: Path) -> Triage:
-    triage = Triage.load(folder)
+def _load(folder: Path, *, policy: Path | None, rules: Path | None) -> Triage:
+    triage = Triage.load(folder, policy=policy, rules=rules)
     for _ in range(2):
         triage(_WARMING)
     return triage

@@ -53,7 +53,14 @@ class Runtime:
             retention_days=settings.retention_days,
         )
         self._read_keys()
-        self.engine = Engine(settings.bundle, settings.bundle_root, self.metrics, max_wait_s=settings.max_wait_s)
+        self.engine = Engine(
+            settings.bundle,
+            settings.bundle_root,
+            self.metrics,
+            max_wait_s=settings.max_wait_s,
+            policy=settings.policy,
+            rules=settings.rules,
+        )
         threading.Thread(target=self._refresh, name="keys", daemon=True).start()
         log("started", model=self.engine.triage.versions.model, store_up=self.store.up, loopback_only=self.ring.is_open)
 

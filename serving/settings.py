@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     Attributes:
         bundle: folder of the bundle that is served after a start.
         bundles: folder whose sub-folders ``POST /v1/model/reload`` may load; default: the parent of ``bundle``.
+        policy: the city's own costs, a YAML file (docs/policy.md); default: the bundle's.
+        rules: the city's own routing rules, a YAML file; default: none.
         data: folder of the SQLite database and of the spool.
         database_url: SQLAlchemy URL, such as ``postgresql+psycopg://user:password@host/fenban``; empty: SQLite.
         migrate: bring the database to the newest version at start.
@@ -43,6 +45,8 @@ class Settings(BaseSettings):
 
     bundle: Path = SHIPPED_BUNDLE
     bundles: Path | None = None
+    policy: Path | None = None
+    rules: Path | None = None
     data: Path = Field(default_factory=_data_folder)
     database_url: str = ""
     migrate: bool = True

@@ -11,7 +11,6 @@ import pytest
 from eval.service_process import Server
 from tests.serving.postgres import Postgres, find_postgres
 
-
 NO_POSTGRES = pytest.StashKey[bool]()
 
 

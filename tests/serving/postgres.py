@@ -39,7 +39,17 @@ class Postgres:
 
     def start(self) -> None:
         """Start, or start again after ``kill``."""
-        command = [str(self.bin / "postgres"), "-D", "data", "-p", str(self.port), "-k", str(self.folder), "-h", "127.0.0.1"]
+        command = [
+            str(self.bin / "postgres"),
+            "-D",
+            "data",
+            "-p",
+            str(self.port),
+            "-k",
+            str(self.folder),
+            "-h",
+            "127.0.0.1",
+        ]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, **self._user)  # type: ignore[call-overload]
         for _ in range(200):

@@ -72,7 +72,14 @@ def test_outcomes_become_history_and_are_counted_once(server: Server) -> None:
     assert (first["repeated"], again["repeated"]) == (False, True)
     assert again["recorded_at"] == first["recorded_at"]
     assert error_of(server.post("/v1/outcomes", json={**returned, "reason": "重复"})) == (409, "outcome_conflict", "id")
-    fix = {"kind": "corrected", "case_id": "o1", "by": "r-3", "labels": {"unit": "510106"}, "because": "试", "note": "注"}
+    fix = {
+        "kind": "corrected",
+        "case_id": "o1",
+        "by": "r-3",
+        "labels": {"unit": "510106"},
+        "because": "试",
+        "note": "注",
+    }
     assert server.post("/v1/outcomes", json=fix).status_code == 200
     assert server.post("/v1/outcomes", json={**fix, "labels": {"unit": "510108"}}).status_code == 200
     accepted = {"kind": "accepted", "case_id": "o1", "by": "成华区", "at": "2026-11-25T10:00:00"}
@@ -106,7 +113,9 @@ def test_a_wrong_report_names_its_field(server: Server, change: dict, expected: 
 
 
 def test_pages_hold_every_case_once_and_filters_hold(server: Server) -> None:
-    letters = [{"id": f"p{i}", "body": "双瑞一路路灯不亮", "received_at": f"2026-03-{i + 1:02}T09:00:00"} for i in range(9)]
+    letters = [
+        {"id": f"p{i}", "body": "双瑞一路路灯不亮", "received_at": f"2026-03-{i + 1:02}T09:00:00"} for i in range(9)
+    ]
     server.post("/v1/triage/batch", json={"letters": letters})
     wanted = {"unit": "510108", "since": "2026-03-02T00:00:00+08:00", "until": "2026-03-08T00:00:00", "limit": 4}
     page = server.client.get("/v1/cases", params=wanted).json()

@@ -171,7 +171,9 @@ def _reseal(bundle: Path) -> None:
     from models.bundle import MANIFEST, seal
 
     (bundle / "README.md").write_text("另一版", encoding="utf-8")
-    facts = {k: v for k, v in json.loads((bundle / MANIFEST).read_text()).items() if k not in ("format", "version", "sha256")}
+    facts = {
+        k: v for k, v in json.loads((bundle / MANIFEST).read_text()).items() if k not in ("format", "version", "sha256")
+    }
     seal(bundle, **facts)
 
 
