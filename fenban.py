@@ -15,12 +15,14 @@ from typing import Annotated
 
 import typer
 
-from models.cli import rules
+from models import cli as models_cli
 from serving import cli as serving_cli
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.add_typer(rules, name="rules")
+app.add_typer(models_cli.rules, name="rules")
 BundleOption = Annotated[Path | None, typer.Option("--bundle", help="bundle folder; default: the shipped one")]
+PolicyOption = Annotated[Path | None, typer.Option("--policy", help="YAML of the city's own costs")]
+RulesOption = Annotated[Path | None, typer.Option("--rules", help="YAML of the city's own routing rules")]
 
 
 @contextmanager
@@ -109,6 +111,8 @@ def triage(
     stated_unit: Annotated[str | None, typer.Option(help="the unit that the writer or clerk chose")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the record")] = False,
     bundle: BundleOption = None,
+    policy: PolicyOption = None,
+    rules: RulesOption = None,
 ) -> None:
     """Suggest a routing for one letter."""
     with _clear_errors():
@@ -119,7 +123,7 @@ def triage(
         letter = Letter(id="cli", title=title, body=body, stated_unit=stated_unit)
         if letter.is_empty:
             raise ValueError("title and body are empty: give the letter's text")
-        suggestion = Triage.load(bundle or SHIPPED_BUNDLE)([letter])[0]
+        suggestion = Triage.load(bundle or SHIPPED_BUNDLE, policy=policy, rules=rules)([letter])[0]
     typer.echo(suggestion.model_dump_json(indent=1) if as_json else render(suggestion))
 
 
@@ -128,13 +132,16 @@ def score(
     letters: Annotated[Path, typer.Argument(help="JSON lines with id, title, body, stated_unit, received_at")],
     out: Annotated[Path, typer.Option("-o", "--out", help="JSON lines, one suggestion per letter, in input order")],
     bundle: BundleOption = None,
+    policy: PolicyOption = None,
+    rules: RulesOption = None,
 ) -> None:
     """Suggest routings for a file of letters."""
     with _clear_errors():
         from models.scoring import score_file
         from models.triage import SHIPPED_BUNDLE, Triage
 
-        count = score_file(Triage.load(bundle or SHIPPED_BUNDLE), letters, out, progress=sys.stderr.isatty())
+        triage = Triage.load(bundle or SHIPPED_BUNDLE, policy=policy, rules=rules)
+        count = score_file(triage, letters, out, progress=sys.stderr.isatty())
     typer.echo(f"{count} suggestions -> {out}")
 
 

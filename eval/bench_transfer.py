@@ -105,9 +105,7 @@ def report(cases: Sequence[Case], fold: npt.NDArray[np.int64], judged: Rows, tax
     for i, channel in enumerate(EMERGENCY_CHANNELS):
         print(f"{channel}: {np.sum(named[:, i] & allowed[:, i])} of {np.sum(named[:, i])} named are right")
     weights = fit(x, one_of, allowed).coef_[0].round(2)
-    print(
-        dict(zip(WEIGHTS, weights, strict=False)), dict(zip(EMERGENCY_CHANNELS, weights[len(WEIGHTS) :], strict=True))
-    )
+    print("weights", dict(zip([*WEIGHTS, *EMERGENCY_CHANNELS], weights.tolist(), strict=True)))
 
 
 def read_labels(ids: Sequence[str]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

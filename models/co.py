@@ -3,12 +3,13 @@
 ``P(co) = sigmoid(w1 * logit p(co) + w2 * logit prior(co) + w3 * logit p(lead) + bias)`` where ``prior`` is the
 share of past letters of each likely lead department that named ``co`` as its helper. Table and weights are
 fitted by ``training.co`` and lie in the bundle (``co_departments.json``). A bundle without the file shows the
-next likely departments instead, which are twice as often wrong (docs/policy.md).
+next likely departments instead, which are less often right (docs/policy.md).
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,11 +51,15 @@ class CoDepartments:
         Args:
             departments: calibrated probabilities of the department head, ``(n_letters, n)``.
         """
-        x = features(departments, np.array(self.prior))
+        x = features(departments, self._table)
         scores = x @ np.array(self.weights) + self.bias
         helpers = 1 / (1 + np.exp(-scores))
         helpers[np.arange(len(helpers)), departments.argmax(axis=1)] = 0.0
         return np.asarray(helpers)
+
+    @cached_property
+    def _table(self) -> Floats:
+        return np.array(self.prior)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

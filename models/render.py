@@ -22,11 +22,16 @@ def render(suggestion: Suggestion) -> str:
     ]
     if unit.question:
         lines.append(f"　　　　请问：{unit.question}")
+    if suggestion.department.co:
+        lines.insert(2, f"协办　　{'，'.join(f'{c.name} {c.confidence:.0%}' for c in suggestion.department.co)}")
+    if suggestion.transfer_to:
+        lines.insert(1, f"转接　　{'，'.join(transfer.name for transfer in suggestion.transfer_to)}")
     lines += [
         f"主题　　{_choice(suggestion.topic)}",
         f"紧急度　{_choice(suggestion.urgency)}",
         f"类型　　{_choice(suggestion.request_type)}",
         f"答复期　{suggestion.reply_by or '请人工计算'}",
+        *([f"处置时限 {suggestion.act_by:%Y-%m-%d %H:%M}"] if suggestion.act_by else []),
         *(f"说明　　{reason.text}" for reason in suggestion.reasons),
         f"版本　　模型 {suggestion.versions.model}，地名 {suggestion.versions.gazetteer}",
     ]
