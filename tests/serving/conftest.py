@@ -59,9 +59,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         server.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server without keys for a whole module."""
+    """One server without keys for all modules that need nothing special."""
     running = Server(tmp_path_factory.mktemp("serve"))
     yield running
     running.stop()

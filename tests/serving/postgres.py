@@ -52,7 +52,7 @@ class Postgres:
         ]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, **self._user)  # type: ignore[call-overload]
-        for _ in range(200):
+        for _ in range(1200):
             ready = subprocess.run(
                 [self.bin / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port)], capture_output=True, check=False
             )
@@ -75,9 +75,9 @@ class Postgres:
             os.kill(pid, number)
 
     def stop(self) -> None:
-        """Stop at once, as in a crash of the database host."""
-        self.process.send_signal(signal.SIGQUIT)
-        self.process.wait(20)
+        """Cut off every client at once ("fast shutdown"), so that no recovery delays the next start."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(60)
 
     def close(self) -> None:
         """Stop and remove everything."""

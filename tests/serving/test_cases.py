@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -160,11 +159,3 @@ def test_explain_names_the_words_and_the_places(server: Server) -> None:
     answer = server.post("/v1/explain", json={"letter": {"body": "双瑞一路的路灯，晚上不亮"}}).json()
     assert "路灯" in [word["text"] for word in answer["heads"]["department"]["words"]]
     assert "双瑞一路" in [evidence["text"] for evidence in answer["unit"]["evidence"]]
-
-
-def test_full_text_or_none_is_kept_where_the_operator_says_so(serve: Callable[..., Server], tmp_path: Path) -> None:
-    server = serve(store_text="none")
-    server.post("/v1/triage", json=LETTER)
-    assert case_of(server, LETTER["id"]).json()["body"] is None
-    assert server.post("/v1/triage", json=LETTER).status_code == 200
-    assert error_of(server.post("/v1/triage", json={**LETTER, "body": "换了内容"}))[0] == 409

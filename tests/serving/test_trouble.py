@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -81,39 +82,58 @@ def test_a_hanging_database_delays_no_suggestion_for_long(postgres: Postgres, se
     wait_for(lambda: len(server.client.get("/v1/cases").json().get("cases", [])) == 12)
 
 
-def test_a_locked_sqlite_sends_records_to_the_spool(serve: Callable[..., Server]) -> None:
-    import sqlite3
+@pytest.fixture(scope="module")
+def strained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with a disk that counts as full, little patience, and no text kept; SQLite."""
+    settings = {"min_free_mb": 10**9, "store_wait_s": 0.3, "max_wait_s": 0.2, "store_text": "none"}
+    server = Server(tmp_path_factory.mktemp("strained"), wait=False, **settings)
+    wait_for(lambda: '"started"' in server.text(), 120)
+    wait_for(lambda: _answers(server), 20)
+    yield server
+    server.stop()
 
-    server = serve(store_wait_s=0.3, min_free_mb=0)
-    lock = sqlite3.connect(server.folder / "data" / "fenban.db", isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    assert post(server, "locked").json()["stored"] is False
-    lock.execute("ROLLBACK")
-    lock.close()
-    wait_for(lambda: server.client.get("/v1/cases/locked").status_code == 200)
+
+def _answers(server: Server) -> bool:
+    try:
+        return server.client.get("/healthz").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
-def test_a_full_disk_is_not_ready(serve: Callable[..., Server]) -> None:
-    server = serve(min_free_mb=10**9, wait=False)
-    wait_for(lambda: "started" in server.text(), 60)
-    answer = server.client.get("/readyz")
+def test_a_full_disk_is_not_ready(strained: Server) -> None:
+    answer = strained.client.get("/readyz")
     assert answer.status_code == 503
     assert "disk_full" in answer.json()["error"]["message"]
-    assert server.client.get("/healthz").status_code == 200
 
 
-def test_overload_is_refused_with_retry_after_and_passes_and_sigterm_drains(serve: Callable[..., Server]) -> None:
-    server = serve(max_wait_s=0.2)
+def test_no_text_is_kept_where_the_operator_says_so(strained: Server) -> None:
+    post(strained, "textless")
+    case = strained.client.get("/v1/cases/textless").json()
+    assert (case["title"], case["body"]) == (None, None)
+    assert post(strained, "textless").status_code == 200
+    assert post(strained, "textless", "换了内容").status_code == 409
+
+
+def test_a_locked_sqlite_sends_records_to_the_spool(strained: Server) -> None:
+    lock = sqlite3.connect(strained.folder / "data" / "fenban.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    assert post(strained, "locked").json()["stored"] is False
+    lock.execute("ROLLBACK")
+    lock.close()
+    wait_for(lambda: strained.client.get("/v1/cases/locked").status_code == 200)
+
+
+def test_overload_is_refused_with_retry_after_and_passes_and_sigterm_drains(strained: Server) -> None:
     letters = {"letters": [{"body": f"第{i}次反映路灯不亮，" * 40} for i in range(256)]}
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: server.post("/v1/triage/batch", json=letters), range(8)))
+        answers = list(pool.map(lambda _: strained.post("/v1/triage/batch", json=letters), range(8)))
     refused = [answer for answer in answers if answer.status_code == 503]
     assert refused
     assert {answer.status_code for answer in answers} == {200, 503}
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
     assert {answer.json()["error"]["code"] for answer in refused} == {"overloaded"}
-    assert post(server, "later").status_code == 200
-    _check_that_sigterm_drains(server)
+    assert post(strained, "later").status_code == 200
+    _check_that_sigterm_drains(strained)
 
 
 def _check_that_sigterm_drains(server: Server) -> None:
