@@ -15,7 +15,10 @@ from typing import Annotated
 
 import typer
 
+from models.places.cli import gazetteer
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(gazetteer, name="gazetteer")
 BundleOption = Annotated[Path | None, typer.Option("--bundle", help="bundle folder; default: the shipped one")]
 
 

@@ -114,7 +114,7 @@ def _without_noise(rows: list[Row], units: list[Row]) -> list[Row]:
         if row.kind == "road" and (prefix := next((row.name[:n] for n in (4, 3, 2) if row.name[:n] in towns), "")):
             bare = row.name[len(prefix) :].removeprefix("镇").removeprefix("街道")
             if len(bare) >= 3 and prefix in districts:
-                row = row._replace(name=bare)
+                row = row._replace(name=bare, numbers="")
             elif len(bare) >= 3 and bare not in roads:
                 row = row._replace(aliases=bare)
         if row.kind == "road" and not row.n_sources and any(row.name[:n] in roads for n in range(3, len(row.name) - 1)):

@@ -3,8 +3,8 @@
     fenban gazetteer fit training/data/authored.jsonl training/data/extra_urgency.jsonl \
         training/data/extra_departments.jsonl ../shared/data/annotated.jsonl -o models/data/place_model.json
 
-A conditional logit with an L2 penalty; the folds are by a hash of the letter's title and body, so a letter keeps its fold.
-Temperature, the threshold of the sets and every figure come from predictions out of fold.
+A conditional logit with an L2 penalty; the folds are by a hash of the text, so a letter keeps its fold. Temperature,
+the threshold of the sets and every figure come from predictions out of fold.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from models.taxonomy import Taxonomy
 
 FOLDS = 5
 PENALTY = 2.0
-SET_ERROR = 0.05
-"""The true unit may be outside the set for this share of the letters."""
+SET_ERROR = 0.02
+MAX_SET_AT = 0.1
+"""The true unit may be outside the set for this share of the letters; a unit with ``MAX_SET_AT`` is always in."""
 ANSWER_AT = 0.6
 Vector = npt.NDArray[np.float64]
 
@@ -104,14 +105,19 @@ def fit_model(found: list[Example]) -> tuple[PlaceModel, dict[str, float]]:
     temperature = float(minimize_scalar(nll, bounds=(0.5, 3.0), method="bounded").x)
     held_out = [(e, predict(e, by_fold[e.fold], temperature)) for e in found]
     true = sorted(float(p[e.truth]) for e, p in held_out if e.labels[e.truth] != UNKNOWN_UNIT)
-    set_at = true[int(SET_ERROR * (len(true) + 1)) - 1]
+    set_at = min(MAX_SET_AT, round(true[max(0, int(SET_ERROR * (len(true) + 1)) - 1)], 4))
     answered = right = 0
     for example, probabilities in held_out:
         best = int(np.argmax(probabilities))
         if example.labels[best] != UNKNOWN_UNIT and probabilities[best] >= ANSWER_AT:
             answered, right = answered + 1, right + (best == example.truth)
     model = PlaceModel(dict(zip(FEATURES, fit(found).tolist(), strict=True)), round(temperature, 4), set_at, ANSWER_AT)
-    return model, {
-        "letters": len(found), "answered": answered, "right_when_answering": round(right / max(1, answered), 4),
+    held_in = sum(float(p[e.truth]) >= set_at for e, p in held_out if e.labels[e.truth] != UNKNOWN_UNIT)
+    facts = {
+        "letters": len(found),
+        "answered": answered,
+        "right_when_answering": round(right / max(1, answered), 4),
+        "set_coverage": round(held_in / len(true), 4),
         "log_loss": round(nll(temperature) / len(found), 4),
-    }  # fmt: skip
+    }
+    return model, facts

@@ -143,7 +143,7 @@ def _slipped(wrong: str, right: str) -> bool:
     if wrong == right or right in _MEANINGFUL:
         return False
     one, two = syllable(wrong), syllable(right)
-    return bool(one and two) and (one[0] == two[0] or one[1] == two[1])
+    return one is not None and two is not None and (one[0] == two[0] or one[1] == two[1])
 
 
 def family(folded: str) -> str | None:

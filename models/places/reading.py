@@ -54,7 +54,7 @@ def read_letter(letter: Letter, reader: Reader, taxonomy: Taxonomy) -> Reading:
     specific = _relevant(mentions, bool(chengdu or named or stated or geo), foreign, taxonomy)
     if not (chengdu or specific or stated or geo or any(not m.common for m in named)):
         named = []
-    if not specific and (chengdu or named or stated or not foreign):
+    if not specific and (chengdu or named or stated or geo):
         slips = [*reader.read_slips("title", letter.title), *reader.read_slips("body", letter.body)]
         specific = _relevant(slips, bool(chengdu or named or stated or geo), foreign, taxonomy)
     city = [m for m in mentions if m.place.kind == "city"]

@@ -33,13 +33,14 @@ def _fold_table() -> dict[int, str]:
 @lru_cache(maxsize=1)
 def _syllables() -> dict[int, tuple[str, str]]:
     """Initial and final of the first reading of every character, without tone."""
+    from pypinyin import Style
     from pypinyin.pinyin_dict import pinyin_dict
     from pypinyin.style import convert as to_style
 
     found = {}
     for code in _CJK:
         if code in pinyin_dict:
-            reading = to_style(pinyin_dict[code].split(",")[0], style=0, strict=True)
+            reading = to_style(pinyin_dict[code].split(",")[0], style=Style.NORMAL, strict=True)
             reading = _FUZZY_INITIALS.sub(lambda m: m[1] or "n", _FUZZY_FINALS.sub("n", reading))
             initial = _INITIAL.match(reading)
             cut = initial.end() if initial else 0
