@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,11 @@ def read_labelled(path: Path, taxonomy: Taxonomy) -> Iterator[tuple[str, Letter,
         yield str(row.get("id", "")), letter, taxonomy.unit_code(row.get("district", "")) or UNKNOWN_UNIT
 
 
+def fold_of(letter: Letter) -> int:
+    """The fold of a letter, by a hash of its text."""
+    return zlib.crc32((letter.title + letter.body).encode()) % FOLDS
+
+
 def examples(resolver: PlaceResolver, letters: Iterable[tuple[str, Letter, str]]) -> list[Example]:
     """Letters for which something points to a unit; a unit that nothing points to counts as ``unknown``."""
     found = []
@@ -63,8 +68,7 @@ def examples(resolver: PlaceResolver, letters: Iterable[tuple[str, Letter, str]]
         labels = list(candidates)
         vectors = np.array([[candidates[label].get(name, 0.0) for name in FEATURES] for label in labels])
         row = labels.index(truth if truth in candidates else UNKNOWN_UNIT)
-        fold = zlib.crc32((letter.title + letter.body).encode()) % FOLDS
-        found.append(Example(name, labels, vectors, row, fold))
+        found.append(Example(name, labels, vectors, row, fold_of(letter)))
     return found
 
 
@@ -95,9 +99,21 @@ def predict(example: Example, weights: Vector, temperature: float = 1.0) -> Vect
     return np.asarray(odds / odds.sum())
 
 
+def weights_by_fold(found: list[Example]) -> list[Vector]:
+    """For each fold the weights that were fitted without it."""
+    return [fit([e for e in found if e.fold != fold]) for fold in range(FOLDS)]
+
+
+def models_by_fold(found: list[Example]) -> list[PlaceModel]:
+    """For each fold a model whose weights were fitted without it, for measuring out of fold."""
+    model, _ = fit_model(found)
+    fitted = [dict(zip(FEATURES, weights.tolist(), strict=True)) for weights in weights_by_fold(found)]
+    return [replace(model, weights=weights) for weights in fitted]
+
+
 def fit_model(found: list[Example]) -> tuple[PlaceModel, dict[str, float]]:
     """The model fitted on all examples, with temperature, set threshold and figures from out-of-fold predictions."""
-    by_fold = [fit([e for e in found if e.fold != fold]) for fold in range(FOLDS)]
+    by_fold = weights_by_fold(found)
 
     def nll(temperature: float) -> float:
         return -sum(float(np.log(predict(e, by_fold[e.fold], temperature)[e.truth])) for e in found)

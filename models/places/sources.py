@@ -82,7 +82,9 @@ def place_rows(path: Path, taxonomy: Taxonomy) -> list[Row]:
         rows.append(base)
         others = {taxonomy.unit_code(name) for name in row["also_in"].split("|")} - {unit, district}
         if weak:
-            rows += [base._replace(unit=u, district="", street="", lon="", lat="") for u in sorted(filter(None, others))]
+            rows += [
+                base._replace(unit=u, district="", street="", lon="", lat="") for u in sorted(filter(None, others))
+            ]
     for road in SHARED_ROADS:
         rows += [Row(road, "road", code, n_sources=2, origin="public") for code in ("510106", "510108")]
     return rows
