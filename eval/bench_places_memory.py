@@ -4,7 +4,7 @@
 
 500 roads of the shipped gazetteer receive letters (some roads many). For a fifth of them the gazetteer is wrong
 about the owner (another unit has the road in truth); on 1 July thirty more roads move to another unit. Each letter is
-dispatched to the likeliest unit; a wrong one returns the dispatch for 属地不符 and the right one accepts it a day later.
+dispatched to the likeliest unit; a wrong one returns the dispatch for 属地不符 and the right one accepts it.
 5 % of the records are wrong: they name another unit. Letters are made of a template, so only the memory is tested.
 """
 

@@ -11,13 +11,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-import ahocorasick
-
 from models.places.gazetteer import Found, Gazetteer, Owner, Place
+from models.places.matcher import MAX_FAST, Matcher
 from models.places.text import fold, sound, syllable
 
 MIN_SOUND, MIN_SLIP, MIN_OWN, MAX_LENGTH = 3, 4, 3, 10
-MAX_NAMES = 200_000
+MAX_NAMES = MAX_FAST
 """Larger gazetteers go without these nets: the indexes would not fit the memory they may use."""
 _MEANINGFUL = frozenset("0123456789东南西北中上下左右前后内外大小新老甲乙丙丁abcdefgh期区")
 _KINDS = {"road", "estate", "community", "village", "street_office", "town", "metro", "landmark", "park", "school"}
@@ -34,7 +33,8 @@ class Fuzzy:
 
     def __init__(self, gazetteer: Gazetteer) -> None:
         self.gazetteer = gazetteer
-        self._sounds = ahocorasick.Automaton()
+        self._sounds = Matcher()
+        self._heard: list[str] = []
         self._slips: dict[str, str | None] | None = None
         self._families: dict[str, dict[str, int]] = {}
         if len(gazetteer.names) <= MAX_NAMES:
@@ -42,11 +42,10 @@ class Fuzzy:
 
     def alike(self, folded: str) -> Iterator[Found]:
         """Names that sound like a stretch of the text that is not the name itself; longest from the left."""
-        if not self._sounds:
-            return
         heard = sound(folded)
         best: dict[int, tuple[int, str]] = {}
-        for last, name in self._sounds.iter(heard):
+        for last, index in self._sounds.search(heard):
+            name = self._heard[index]
             start = last - len(name) + 1
             if start not in best or len(best[start][1]) < len(name):
                 best[start] = (last + 1, name)
@@ -94,13 +93,13 @@ class Fuzzy:
                 continue
             if MIN_SOUND <= len(folded) <= MAX_LENGTH:
                 heard = sound(folded)
-                if heard not in self._sounds:
-                    self._sounds.add_word(heard, folded)
+                if self._sounds.get(heard) is None:
+                    self._sounds.add(heard, len(self._heard))
+                    self._heard.append(folded)
             if place.kind == "road" and len(place.owners) == 1 and (key := family(folded)):
                 families[key][place.units[0]] += 1
         self._families = {key: dict(units) for key, units in families.items()}
-        if len(self._sounds):
-            self._sounds.make_automaton()
+        self._sounds.freeze()
 
     def _slip_index(self) -> dict[str, str | None]:
         """Every name with one character masked, built when it is first needed; ``None`` where two names meet."""

@@ -17,10 +17,10 @@ from itertools import chain, groupby, pairwise
 from operator import attrgetter
 from pathlib import Path
 
-import ahocorasick
 import numpy as np
 
 from models.places.geo import NearbyUnits
+from models.places.matcher import Matcher
 from models.places.table import KINDS, Row, in_force, read_rows
 from models.places.text import fold
 from models.taxonomy import Taxonomy
@@ -104,11 +104,11 @@ class Gazetteer:
         self.not_in_force: set[str] = set()
         self._places: dict[tuple[int, ...], Place] = {}
         self._merged: list[tuple[int, ...]] = []
-        self._automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
+        self._matcher = Matcher()
         self._columns = _Columns()
         for alias in self._read(rows):
             self._add(*alias)
-        self._automaton.make_automaton()
+        self._matcher.freeze()
 
     @classmethod
     def load(cls, path: Path, taxonomy: Taxonomy, on: date | None = None) -> Gazetteer:
@@ -132,7 +132,7 @@ class Gazetteer:
         双流西航港街道 is 双流 and 西航港街道, not 双流西 (站).
         """
         starting: dict[int, list[tuple[int, int]]] = {}
-        for last, value in self._automaton.iter(folded):
+        for last, value in self._matcher.search(folded):
             length = value >> _LENGTH_SHIFT & _MAX_LENGTH
             starting.setdefault(last - length + 1, []).append((length, value))
         free = 0
@@ -148,7 +148,7 @@ class Gazetteer:
 
     def get(self, name: str) -> Place | None:
         """The place of a name or alias; ``None`` if the gazetteer has none."""
-        value = self._automaton.get(fold(name.strip()), None)
+        value = self._matcher.get(fold(name.strip()))
         return None if value is None else self._place_of(value)
 
     def near(self, lon: float, lat: float) -> dict[str, float]:
@@ -199,7 +199,7 @@ class Gazetteer:
         folded = fold(way)
         if not 0 < len(folded) <= _MAX_LENGTH:
             return
-        known = self._automaton.get(folded, None)
+        known = self._matcher.get(folded)
         if known is not None:
             members = self._members(known)
             if index in members or KINDS[self._columns.kind[self._columns.start[members[0]]]] == "unit":
@@ -207,7 +207,7 @@ class Gazetteer:
             self._merged.append((*members, index))
             index = len(self._merged) - 1
             flags = flags & known & (_SHORT_BIT | _COMMON_BIT) | _MERGED_BIT
-        self._automaton.add_word(folded, index << _TARGET_SHIFT | len(folded) << _LENGTH_SHIFT | flags)
+        self._matcher.add(folded, index << _TARGET_SHIFT | len(folded) << _LENGTH_SHIFT | flags)
 
     def _members(self, value: int) -> tuple[int, ...]:
         target = value >> _TARGET_SHIFT

@@ -10,9 +10,9 @@ from models.places.memory import PlaceMemory
 
 WEAK_SOURCES = 0.4
 """What one weak or disputed source counts beside independent ones."""
-NUMBER_FACTOR = 20.0
+NUMBER_FACTOR = 50.0
 """How much more likely a unit is whose known house numbers include the one in the letter."""
-HOUSE_NUMBER = re.compile(r"(?:的|上的)?(\d{1,4})号(?!线|楼|院?桥|口|门|地块|航站)")
+HOUSE_NUMBER = re.compile(r"(?:的|上的)?(\d{1,4})号(?!线|楼|桥|口|门(?!口|前|外)|地块|航站)")
 _RANGE = re.compile(r"(odd|even|all):(\d+)-(\d+)")
 
 _OTHERS = (

@@ -103,24 +103,28 @@ class PlaceMemory:
         return learned
 
     def counts(self, name: str, number: int | None = None) -> dict[str, tuple[float, float]]:
-        """Accepted and returned per unit as of ``as_of``, of the house if it is known, else of the road."""
-        records = self.records.get(place_key(name, number)) or self.records.get(name)
+        """Accepted and returned per unit as of ``as_of``, of exactly this road or house."""
+        records = self.records.get(place_key(name, number))
         if not records or not self.as_of:
             return {}
         day = date.fromisoformat(self.as_of)
         return {unit: record.on(day, self.half_life_days) for unit, record in records.items()}
 
     def adjust(self, name: str, number: int | None, shares: Mapping[str, float]) -> dict[str, float]:
-        """The gazetteer's shares, moved by the counts: a posterior whose prior is the gazetteer."""
-        counts = self.counts(name, number)
-        if not counts:
-            return dict(shares)
-        weights = {}
-        for unit in {*shares, *counts}:
-            accepted, returned = counts.get(unit, (0.0, 0.0))
-            weights[unit] = (PRIOR * shares.get(unit, NEW_UNIT) + accepted) * RETURN_FACTOR**returned
-        total = sum(weights.values())
-        return {unit: weight / total for unit, weight in sorted(weights.items(), key=lambda item: -item[1])}
+        """The gazetteer's shares, moved by the counts of the road, and then by those of the house."""
+        road = _posterior(shares, self.counts(name))
+        return _posterior(road, self.counts(name, number)) if number is not None else road
+
+
+def _posterior(prior: Mapping[str, float], counts: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+    if not counts:
+        return dict(prior)
+    weights = {}
+    for unit in {*prior, *counts}:
+        accepted, returned = counts.get(unit, (0.0, 0.0))
+        weights[unit] = (PRIOR * prior.get(unit, NEW_UNIT) + accepted) * RETURN_FACTOR**returned
+    total = sum(weights.values())
+    return {unit: weight / total for unit, weight in sorted(weights.items(), key=lambda item: (-item[1], item[0]))}
 
 
 def place_key(name: str, number: int | None) -> str:

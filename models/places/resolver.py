@@ -158,7 +158,7 @@ class PlaceResolver:
         source = f"gazetteer:{place.kind}:{place.n_sources} sources"
         if mention.slip:
             source = f"gazetteer:{place.kind}:guessed from {mention.text}"
-        counts = self.memory.counts(place.name, mention.number) if self.memory else {}
+        counts = self.memory.counts(place.name) if self.memory else {}
         accepted = [f"{round(a)} accepted by {self._names.get(u, u)}" for u, (a, _) in counts.items() if a >= 0.5]
         returned = [f"{round(r)} returned by {self._names.get(u, u)}" for u, (_, r) in counts.items() if r >= 0.5]
         return "; ".join([source, ", ".join([*accepted, *returned])]) if accepted or returned else source

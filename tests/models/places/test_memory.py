@@ -39,9 +39,10 @@ def test_one_wrong_record_does_not_move_a_well_known_road() -> None:
 
 def test_an_unseen_house_is_judged_by_its_road_and_a_seen_one_by_itself() -> None:
     memory = PlaceMemory()
-    for number in (2, 4, 6):
+    for number in (2, 4, 6, 10, 12, 14):
         memory.learn("甲子路", number, CHENGHUA, "accepted", DAY)
-    memory.learn("甲子路", 99, JINNIU, "accepted", DAY)
+    for _ in range(3):
+        memory.learn("甲子路", 99, JINNIU, "accepted", DAY)
     even = {CHENGHUA: 0.5, JINNIU: 0.5}
     assert memory.adjust("甲子路", 8, even)[CHENGHUA] > 0.6
     assert memory.adjust("甲子路", 99, even)[JINNIU] > 0.6
