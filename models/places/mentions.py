@@ -27,12 +27,12 @@ _PERSON = (
     r"朋友|战友|同学|公婆|岳)"
 )
 OTHERS_HOME = re.compile(rf"(?:{_PERSON}{_CLAUSE}{{0,6}}(?:{_LIVES}|家在)|老家){_CLAUSE}{{0,8}}$")
-HOME = re.compile(rf"(?:{_LIVES}|我?家在|我家|屋头?在|我屋头|租的?房|户口|户籍|来自|本人坐标){_CLAUSE}{{0,10}}$")
-WORK = re.compile(rf"(?:上班|工作(?!人员)|打工|我?单位|公司在|就读){_CLAUSE}{{0,10}}$")
+HOME = re.compile(rf"(?:{_LIVES}|我?家[在是]|我家|屋头?在|我屋头|租的?房|户口|户籍|来自|本人坐标){_CLAUSE}{{0,10}}$")
+WORK = re.compile(rf"(?:上班|工作(?!人员)|打工|干活|我?单位|公司在|就读){_CLAUSE}{{0,10}}$")
 HOME_AFTER = re.compile(rf"^{_CLAUSE}{{0,4}}(?:{_LIVES}|户口)")
-WORK_AFTER = re.compile(rf"^{_CLAUSE}{{0,8}}(?:上班|打工|打夜班|上夜班|工作(?!人员)|厂里)")
+WORK_AFTER = re.compile(rf"^{_CLAUSE}{{0,8}}(?:上班|打工|干活|做工|打夜班|上夜班|工作(?!人员)|厂里)")
 FROM = re.compile(r"(?:从|由)$")
-FROM_AFTER = re.compile(r"^(?:专门|特意|坐车|开车|赶|过)*(?:来|到|去)(?!往)")
+FROM_AFTER = re.compile(r"^(?:专门|特意|坐车|坐地铁|骑车|开车|自驾|出发|赶|过)*(?:来|到|去|过去|出发)(?!往)")
 BORN_AFTER = re.compile(r"^(?:本地|当地|那边|乡下|农村)?人(?!行|民|家|多|少|口|工)")
 RESIDENT = re.compile(r"(?:我们?|本人)(?:都|一家)?(?:是|系)$")
 RESIDENT_AFTER = re.compile(
@@ -169,6 +169,9 @@ def _groups(plain: str, found: list[Mention]) -> Iterator[list[Mention]]:
         group = found[first : last + 1]
         end = group[-1].end
         role = _role(plain[max(free, group[0].start - 16) : group[0].start], plain[end : end + 14], group)
+        if role == "shop" and len(group) > 1:
+            yield [replace(m, shares=_within(m.shares, _common(group[:-1]))) for m in group[:-1]]
+            group = group[-1:]
         agreed = _common(group)
         factor = ROLE_FACTOR[role] * (ADJACENT_FACTOR if agreed and len({m.place.name for m in group}) > 1 else 1.0)
         yield [replace(m, weight=m.weight * factor, role=role, shares=_within(m.shares, agreed)) for m in group]

@@ -22,7 +22,7 @@ SHIPPED_MODEL = Path(__file__).parents[1] / "data" / "place_model.json"
 FEATURES = (
     "rule_share", "log_rule_share", "firm", "firm_title", "firm_metro", "firm_personal", "firm_work", "short",
     "generic", "weak_road", "weak_name", "weak_personal", "alike", "slip", "named", "named_personal", "n_named", "geo",
-    "n_names", "agreed", "only_plain", "first", "last", "matter", "resident", "others", "shop", "firm_split", "unknown",
+    "n_names", "agreed", "only_plain", "work_not_home", "first", "last", "matter", "resident", "others", "shop", "firm_split", "unknown",
     "unknown_conflict", "unknown_split", "unknown_no_place", "unknown_personal_only", "unknown_weak_only",
     "unknown_foreign", "unknown_city", "unknown_generic", "unknown_shop_only", "unknown_slip_only",
 )  # fmt: skip
@@ -123,23 +123,36 @@ def _unit_features(unit: str, share: float, reading: Reading, plain: list[Mentio
         vector["firm_split"] = 1.0
     for mention in reading.named:
         if unit in mention.shares:
-            vector["named_personal" if mention.personal or mention.role == "office" else "named"] = 1.0
+            vector["named" if _of_the_matter(mention) else "named_personal"] = 1.0
     if reading.stated == unit:
         vector["named"] = 1.0
-    vector["n_named"] = math.log1p(sum(unit in m.shares and not m.personal for m in reading.named))
+    vector["n_named"] = math.log1p(sum(unit in m.shares and _of_the_matter(m) for m in reading.named))
     vector["geo"] = reading.geo.get(unit, 0.0)
     vector["n_names"] = math.log1p(len(names))
     vector["agreed"] = float(bool(names) and vector["named"] > 0)
+    vector["work_not_home"] = float(not plain and _works_here(unit, reading))
     vector["only_plain"] = float(_only_plain(unit, reading, plain))
     if plain:
         vector["first"], vector["last"] = plain[0].shares.get(unit, 0.0), plain[-1].shares.get(unit, 0.0)
     return {name: value for name, value in vector.items() if value}
 
 
+def _of_the_matter(mention: Mention) -> bool:
+    """Not the writer's own place, and not an office that is complained to."""
+    return not mention.personal and mention.role not in ("office", "resident")
+
+
+def _works_here(unit: str, reading: Reading) -> bool:
+    """Whether the writer works in this unit and lives in another: matters are told of the workplace more often."""
+    home = {u for m in reading.specific if m.role == "home" for u in m.shares}
+    return bool(home - {unit}) and any(m.role == "work" and unit in m.shares for m in reading.specific)
+
+
 def _only_plain(unit: str, reading: Reading, plain: list[Mention]) -> bool:
     """Whether the writer's home or work points elsewhere and all other places to this unit."""
-    others = {max(m.shares, key=m.shares.__getitem__) for m in plain if m.shares}
-    personal = {u for m in [*reading.specific, *reading.named] if m.personal for u in m.shares}
+    others = {max(m.shares, key=m.shares.__getitem__) for m in plain if m.shares and m.role != "resident"}
+    own = [m for m in [*reading.specific, *reading.named] if m.personal or m.role == "resident"]
+    personal = {u for m in own for u in m.shares}
     return others == {unit} and bool(personal - {unit})
 
 
