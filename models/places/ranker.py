@@ -22,9 +22,10 @@ SHIPPED_MODEL = Path(__file__).parents[1] / "data" / "place_model.json"
 FEATURES = (
     "rule_share", "log_rule_share", "firm", "firm_title", "firm_metro", "firm_personal", "firm_work", "short",
     "generic", "weak_road", "weak_name", "weak_personal", "alike", "slip", "named", "named_personal", "n_named", "geo",
-    "n_names", "agreed", "only_plain", "work_not_home", "first", "last", "matter", "resident", "others", "shop", "firm_split", "unknown",
-    "unknown_conflict", "unknown_split", "unknown_no_place", "unknown_personal_only", "unknown_weak_only",
-    "unknown_foreign", "unknown_city", "unknown_generic", "unknown_shop_only", "unknown_slip_only",
+    "n_names", "agreed", "only_plain", "work_not_home", "first", "last", "matter", "resident", "others", "shop",
+    "firm_split", "unknown", "unknown_conflict", "unknown_split", "unknown_no_place", "unknown_personal_only",
+    "unknown_weak_only", "unknown_foreign", "unknown_city", "unknown_generic", "unknown_shop_only",
+    "unknown_slip_only",
 )  # fmt: skip
 CONFLICT_FACTOR = 0.2
 STATED_WEIGHT = 0.3
