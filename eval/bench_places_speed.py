@@ -74,7 +74,7 @@ def load(table: Path) -> None:
     seconds, busy = time.perf_counter() - began, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{len(gazetteer.names):,} names: {seconds:.1f} s ({busy:.1f} s of processor time), peak {peak:.0f} MB of the whole process"
+        f"{len(gazetteer.names):,} names: {seconds:.1f} s ({busy:.1f} s of processor time), peak {peak:.0f} MB in all"
     )
 
 
@@ -87,7 +87,7 @@ def main(letters: Path, names: Annotated[int, typer.Option(help="simulated names
     mean = sum(len(letter.body) for letter in chosen) / len(chosen)
     clock, busy = (sum(len(half) / s[i] for half, s in zip(halves, seconds, strict=True)) for i in (0, 1))
     print(f"{len(chosen)} letters of {mean:.0f} characters on average, {PROCESSES} processes:")
-    print(f"{clock:,.0f} letters/s by the clock; {busy:,.0f} by processor time (what two free cores might reach)")
+    print(f"{clock:,.0f} letters/s by the clock; {busy:,.0f} by processor time ")
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "million.csv"
         simulate(table, names)
