@@ -16,10 +16,12 @@ from typing import Annotated
 import typer
 
 from models import cli as models_cli
+from models.places.cli import gazetteer
 from serving import cli as serving_cli
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(models_cli.rules, name="rules")
+app.add_typer(gazetteer, name="gazetteer")
 BundleOption = Annotated[Path | None, typer.Option("--bundle", help="bundle folder; default: the shipped one")]
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="YAML of the city's own costs")]
 RulesOption = Annotated[Path | None, typer.Option("--rules", help="YAML of the city's own routing rules")]
