@@ -15,6 +15,8 @@ from typing import Annotated
 
 import typer
 
+from eval.cli import register as register_evaluation
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 BundleOption = Annotated[Path | None, typer.Option("--bundle", help="bundle folder; default: the shipped one")]
 
@@ -27,6 +29,9 @@ def _clear_errors() -> Iterator[None]:
     except (ValueError, OSError) as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(1) from None
+
+
+register_evaluation(app, _clear_errors)
 
 
 @app.command("import")

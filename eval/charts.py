@@ -70,8 +70,8 @@ def reliability(metrics: Metrics, head: str) -> go.Figure:
         if bins:
             figure.add_trace(_bins(bins, words, color, symbol, dash))
     figure.update_layout(title={"text": name, "font": {"size": 15}, "x": 0.02}, margin={"t": 40})
-    figure.update_xaxes(range=[0, 1.03])
-    figure.update_yaxes(range=[0, 1.03])
+    figure.update_xaxes(range=[-0.03, 1.06])
+    figure.update_yaxes(range=[-0.05, 1.08])
     return _percent(figure, "x", "y")
 
 
@@ -183,8 +183,12 @@ def _figure(x_title: str, y_title: str | None, height: int) -> go.Figure:
             "plot_bgcolor": "white",
         }
     )
-    figure.update_xaxes(title={"text": x_title}, gridcolor="#e6e6e6", zeroline=False, linecolor="#999")
-    figure.update_yaxes(title={"text": y_title or ""}, gridcolor="#e6e6e6", zeroline=False, linecolor="#999")
+    figure.update_xaxes(
+        title={"text": x_title, "font": {"size": 13}}, gridcolor="#e6e6e6", zeroline=False, linecolor="#999"
+    )
+    figure.update_yaxes(
+        title={"text": y_title or "", "font": {"size": 13}}, gridcolor="#e6e6e6", zeroline=False, linecolor="#999"
+    )
     return figure
 
 

@@ -20,6 +20,7 @@ function inLanguage(value, english) {
 }
 
 function draw() {
+  if (!window.Plotly) return;
   const english = document.documentElement.lang === "en";
   for (const place of document.querySelectorAll("[data-chart]")) {
     const figure = inLanguage(charts[place.dataset.chart], english);
