@@ -43,7 +43,7 @@ function setUpSliders() {
   const grid = record.what_if && record.what_if.grid;
   if (!grid) return;
   const steps = {}, inputs = {};
-  for (const [id, key] of [["wrong", "wrong_dispatch"], ["missed", "missed_critical"]]) {
+  for (const [id, key] of [["price-wrong", "wrong_dispatch"], ["price-missed", "missed_critical"]]) {
     steps[key] = [...new Set(grid.map((row) => row[key]))].sort((a, b) => a - b);
     inputs[key] = document.getElementById(id);
     inputs[key].max = steps[key].length - 1;
