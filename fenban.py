@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from eval.cli import register as register_evaluation
+from serving import cli as serving_cli
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 BundleOption = Annotated[Path | None, typer.Option("--bundle", help="bundle folder; default: the shipped one")]
@@ -141,6 +142,11 @@ def score(
 
         count = score_file(Triage.load(bundle or SHIPPED_BUNDLE), letters, out, progress=sys.stderr.isatty())
     typer.echo(f"{count} suggestions -> {out}")
+
+
+app.add_typer(serving_cli.key_app, name="key")
+app.add_typer(serving_cli.db_app, name="db")
+app.command()(serving_cli.serve)
 
 
 def main() -> None:

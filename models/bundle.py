@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from models.classifier import FenbanClassifier, FenbanConfig
+from models.co import CoDepartments
 from models.confidence import HeadCalibration
 from models.features import NgramVocabulary
 from models.policy import Policy
@@ -27,6 +28,7 @@ FORMAT = 1
 MANIFEST, CONFIG, WEIGHTS = "manifest.json", "config.json", "model.safetensors"
 TOKENIZER, TAXONOMY, GAZETTEER = "tokenizer.json", "taxonomy.yaml", "gazetteer.csv"
 CALIBRATION, POLICY, CARD, METRICS = "calibration.json", "policy.json", "README.md", "metrics.json"
+CO_DEPARTMENTS = "co_departments.json"
 
 
 class BundleError(ValueError):
@@ -45,6 +47,7 @@ class Bundle:
     taxonomy: Taxonomy
     calibration: dict[str, HeadCalibration]
     policy: Policy
+    co_departments: CoDepartments | None = None
 
     @classmethod
     def load(cls, folder: Path) -> Bundle:
@@ -70,7 +73,10 @@ class Bundle:
         calibration = {head: HeadCalibration(**raw) for head, raw in _json(folder / CALIBRATION).items()}
         policy = Policy(**_json(folder / POLICY))
         version = str(manifest["version"])
-        return cls(folder, version, model.eval(), vocabulary, tokenizer, taxonomy, calibration, policy)
+        co = CoDepartments(**_json(folder / CO_DEPARTMENTS)) if CO_DEPARTMENTS in manifest["sha256"] else None
+        if co is not None and co.ids != taxonomy.ids("department"):
+            raise BundleError(f"{folder / CO_DEPARTMENTS}: departments differ from {TAXONOMY}")
+        return cls(folder, version, model.eval(), vocabulary, tokenizer, taxonomy, calibration, policy, co)
 
 
 def save_weights(

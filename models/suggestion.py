@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from models.case import Record
 
 Decision = Literal["dispatch", "review", "ask", "emergency"]
+Channel = Literal["110", "119", "120", "122", "litigation", "arbitration", "discipline", "reconsideration", "petition"]
 UNKNOWN_UNIT = "unknown"
 OUTSIDE_UNIT = "outside"
 
@@ -60,16 +61,50 @@ class Reason(Record):
     text: str
 
 
+class Span(Record):
+    """Characters ``[start, end)`` of ``field`` as received."""
+
+    field: Literal["title", "body"]
+    start: int
+    end: int
+    text: str
+
+
+class Transfer(Record):
+    """A channel outside the hotline that the matter belongs to (国办函〔2025〕66号), with the words that say so."""
+
+    label: Channel
+    name: str
+    evidence: list[Span] = []
+
+
+class AppliedRule(Record):
+    """The city's own rule that applied; ``changed`` names what it set: department, unit, co, decision."""
+
+    id: str
+    reason: str
+    date: date
+    changed: list[str]
+
+
 class Versions(Record):
-    """Versions of what made the suggestion."""
+    """Versions of what made the suggestion; ``policy`` covers the costs and the city's rules."""
 
     model: str
     taxonomy: str
     gazetteer: str
+    policy: str = ""
 
 
 class Suggestion(Record):
-    """One letter's routing suggestion."""
+    """One letter's routing suggestion.
+
+    Attributes:
+        reply_by: last legal working day to answer, in the city's time.
+        act_by: by when an urgent letter must be acted on; ``None`` if it is not urgent, or without ``received_at``.
+        transfer_to: channels that must get the matter at once (110, 119, 120, 122), or that it belongs to.
+        rule: the city's rule that applied, if any.
+    """
 
     id: str
     topic: HeadSuggestion
@@ -80,4 +115,7 @@ class Suggestion(Record):
     decision: Decision
     reasons: list[Reason] = []
     reply_by: date | None = None
+    act_by: datetime | None = None
+    transfer_to: list[Transfer] = []
+    rule: AppliedRule | None = None
     versions: Versions

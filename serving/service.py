@@ -1,55 +1,34 @@
-"""The BentoML service.
+"""The BentoML service: its worker process, probes, metrics and build; API v1 is mounted in it.
 
-bentoml serve serving.service:Fenban --host 127.0.0.1 --port 3000
+    bentoml serve serving.service:Fenban --host 127.0.0.1 --port 3000
+
+or ``fenban serve``, which also sees to it that nobody is let in without a key. Nothing heavy is imported here,
+because BentoML imports this module in its parent process as well.
 """
 
 from __future__ import annotations
 
 import bentoml
-import torch
-from bentoml.exceptions import ServiceUnavailable
-from bentoml.metrics import Histogram
 
-from models.case import Letter
-from models.suggestion import Suggestion
-from models.triage import Triage
-from serving.batcher import Batcher, Overloaded
-from serving.guard import Guard
-from serving.schema import LetterBatch, SuggestionBatch
-from serving.settings import MAX_BATCH, MAX_WAITING, Settings
+from serving.api import create_api
+from serving.guard import TIMEOUT_S, Guard
+from serving.runtime import Runtime
 
-BATCH_SIZE = Histogram(
-    name="fenban_batch_size",
-    documentation="Letters scored in one pass",
-    buckets=[1, 2, 4, 8, 16, 32, 64, 128, 256],
-)
+runtime = Runtime()
 
 
-@bentoml.service(name="fenban", workers=1, traffic={"timeout": 30})
+@bentoml.asgi_app(create_api(runtime), path="/")
+@bentoml.service(name="fenban", workers=1, traffic={"timeout": TIMEOUT_S + 5}, logging={"access": {"enabled": False}})
 class Fenban:
-    """API v1. Bodies are checked by ``serving.guard`` before they come here."""
+    """One worker. ``serving.guard`` sees every request first, ``serving.api`` answers it."""
 
     def __init__(self) -> None:
-        torch.set_num_threads(1)
-        triage = Triage.load(Settings().bundle)
-        triage([Letter(title="预热", body="预热")])
-        self.batcher = Batcher(triage, max_letters=MAX_BATCH, max_waiting=MAX_WAITING, observe=BATCH_SIZE.observe)
+        runtime.start()
 
-    @bentoml.api(route="/v1/triage")  # type: ignore[untyped-decorator]
-    async def triage(self, letter: Letter, /) -> Suggestion:
-        """Suggest a routing for one letter."""
-        return (await self._submit([letter]))[0]
-
-    @bentoml.api(route="/v1/triage/batch")  # type: ignore[untyped-decorator]
-    async def triage_batch(self, batch: LetterBatch, /) -> SuggestionBatch:
-        """Suggest a routing for each of up to 256 letters, in order."""
-        return SuggestionBatch(suggestions=await self._submit(batch.letters))
-
-    async def _submit(self, letters: list[Letter]) -> list[Suggestion]:
-        try:
-            return await self.batcher.submit(letters)
-        except Overloaded:
-            raise ServiceUnavailable("too many letters are waiting") from None
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def close(self) -> None:
+        """Write what is queued."""
+        runtime.close()
 
 
-Fenban.add_asgi_middleware(Guard)  # type: ignore[attr-defined]
+Fenban.add_asgi_middleware(Guard, runtime=runtime)  # type: ignore[attr-defined]

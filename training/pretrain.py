@@ -24,9 +24,11 @@ import yaml
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch.nn.functional import cross_entropy
-from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, ModernBertForMaskedLM, PreTrainedTokenizerFast
 
+from models.precision import bf16_is_faster
 from training.corpus import Corpus, TokenStream, encode_corpus, mask_whole_words, read_block
+from training.encoder import make_optimizers, new_encoder
 from training.vocab import build_tokenizer, count_characters, save_tokenizer
 
 
@@ -46,12 +48,12 @@ class PretrainArguments:
     Attributes:
         corpora: sources and their shares; see ``Corpus``.
         phases: block lengths, short first (Devlin et al. 2019).
-        layers, width, heads: size of the BERT encoder; feed-forward is four times ``width``.
+        layers, width, heads: size of the encoder (``training.encoder``).
         min_count: characters rarer than this in the corpora become ``[UNK]``.
-        learning_rate: peak of AdamW, linear warm-up over ``warmup`` of the steps, then linear to zero.
+        mask_rate: share of the tokens that are predicted.
+        learning_rate: peak of Muon and AdamW, linear warm-up over ``warmup`` of the steps, then linear to zero.
         checkpoint_every: steps between checkpoints.
-        precision: ``bf16``, ``no`` (fp32), or ``auto``: bf16 where the hardware multiplies it fast
-            (CUDA, or AMX tiles; AVX512-BF16 without AMX measured 0.6 times the speed of fp32).
+        precision: ``bf16``, ``no`` (fp32), or ``auto``: bf16 where this machine multiplies it faster.
         seed: of initialisation, data order and masks.
     """
 
@@ -61,6 +63,7 @@ class PretrainArguments:
     width: int = 256
     heads: int = 4
     min_count: int = 20
+    mask_rate: float = 0.2
     learning_rate: float = 1e-3
     warmup: float = 0.04
     weight_decay: float = 0.01
@@ -104,29 +107,11 @@ def pretrain(args: PretrainArguments, out: Path) -> dict[str, float]:
     set_seed(args.seed)
     tokenizer = _tokenizer(args, out, accelerator)
     streams = [encode_corpus(c, tokenizer, out / "cache") for c in args.corpora]
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=args.width,
-        num_hidden_layers=args.layers,
-        num_attention_heads=args.heads,
-        intermediate_size=4 * args.width,
-        max_position_embeddings=512,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    model = BertForMaskedLM(config)
-    decay = [p for p in model.parameters() if p.dim() > 1]
-    plain = [p for p in model.parameters() if p.dim() <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": args.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-        lr=args.learning_rate,
-        betas=(0.9, 0.98),
-        fused=True,
-    )
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(args, step))
-    model, optimizer = accelerator.prepare(model, optimizer)
-    progress = _resume(model, optimizer, scheduler, out / "checkpoint.pt", accelerator)
+    model = new_encoder(tokenizer, layers=args.layers, width=args.width, heads=args.heads)
+    optimizers = make_optimizers(model, learning_rate=args.learning_rate, weight_decay=args.weight_decay)
+    schedulers = [torch.optim.lr_scheduler.LambdaLR(o, lambda step: _rate(args, step)) for o in optimizers]
+    model, *optimizers = accelerator.prepare(model, *optimizers)
+    progress = _resume(model, optimizers, schedulers, out / "checkpoint.pt", accelerator)
     began, tokens_here = time.perf_counter(), 0
     model.train()
     while progress["step"] < args.total_steps:
@@ -136,9 +121,9 @@ def pretrain(args: PretrainArguments, out: Path) -> dict[str, float]:
             loss = masked_loss(model, inputs, chosen, labels)
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        scheduler.step()
+        for part in (*optimizers, *schedulers):
+            part.step()
+        model.zero_grad()
         tokens_here += inputs.numel() * accelerator.num_processes
         value = float(loss.detach())
         if not math.isfinite(value):
@@ -150,11 +135,11 @@ def pretrain(args: PretrainArguments, out: Path) -> dict[str, float]:
             speed = tokens_here / (time.perf_counter() - began)
             print(
                 f"step {step + 1}/{args.total_steps} loss {progress['loss']:.3f} {speed:,.0f} tokens/s "
-                f"lr {scheduler.get_last_lr()[0]:.2e}",
+                f"lr {schedulers[0].get_last_lr()[0]:.2e}",
                 flush=True,
             )
         if progress["step"] % args.checkpoint_every == 0 or progress["step"] == args.total_steps:
-            _checkpoint(model, optimizer, scheduler, progress, out, accelerator)
+            _checkpoint(model, optimizers, schedulers, progress, out, accelerator)
     seconds = time.perf_counter() - began
     if accelerator.is_main_process:
         _write(accelerator.unwrap_model(model), tokenizer, args, progress, out)
@@ -169,8 +154,8 @@ def masked_loss(
     Shapes: ``inputs`` and ``chosen`` ``(batch, length)``, ``labels`` ``(n_chosen,)``.
     """
     core: Any = model.module if hasattr(model, "module") else model
-    hidden = core.bert(input_ids=inputs).last_hidden_state
-    return cross_entropy(core.cls(hidden[chosen]).float(), labels)
+    hidden = core.model(input_ids=inputs).last_hidden_state
+    return cross_entropy(core.decoder(core.head(hidden[chosen])).float(), labels)
 
 
 def _tokenizer(args: PretrainArguments, out: Path, accelerator: Accelerator) -> PreTrainedTokenizerFast:
@@ -184,8 +169,7 @@ def _tokenizer(args: PretrainArguments, out: Path, accelerator: Accelerator) -> 
 def _precision(args: PretrainArguments) -> str:
     if args.precision != "auto":
         return args.precision
-    fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_amx_tile_supported()
-    return "bf16" if fast else "no"
+    return "bf16" if bf16_is_faster(torch.device("cuda" if torch.cuda.is_available() else "cpu")) else "no"
 
 
 def _rate(args: PretrainArguments, step: int) -> float:
@@ -220,7 +204,7 @@ def _batch(
     for pick in picks:
         ids, starts = read_block(streams[pick], rng, phase.length - 2)
         corrupted, chosen = mask_whole_words(
-            ids, starts, rng, mask_id=tokenizer.mask_token_id, special_ids=special, vocab_size=len(tokenizer)
+            ids, starts, rng, mask_id=tokenizer.mask_token_id, special_ids=special, vocab_size=len(tokenizer), rate=args.mask_rate
         )
         rows.append([tokenizer.cls_token_id, *corrupted, tokenizer.sep_token_id])
         masks.append([False, *chosen, False])
@@ -233,13 +217,13 @@ def _batch(
     )
 
 
-def _checkpoint(model, optimizer, scheduler, progress, out: Path, accelerator: Accelerator) -> None:  # type: ignore[no-untyped-def]
+def _checkpoint(model, optimizers, schedulers, progress, out: Path, accelerator: Accelerator) -> None:  # type: ignore[no-untyped-def]
     if not accelerator.is_main_process:
         return
     state = {
         "model": accelerator.unwrap_model(model).state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "scheduler": scheduler.state_dict(),
+        "optimizers": [part.state_dict() for part in optimizers],
+        "schedulers": [part.state_dict() for part in schedulers],
         "progress": progress,
     }
     partial = out / "checkpoint.pt.partial"
@@ -247,21 +231,21 @@ def _checkpoint(model, optimizer, scheduler, progress, out: Path, accelerator: A
     partial.replace(out / "checkpoint.pt")
 
 
-def _resume(model, optimizer, scheduler, path: Path, accelerator: Accelerator) -> dict[str, float]:  # type: ignore[no-untyped-def]
+def _resume(model, optimizers, schedulers, path: Path, accelerator: Accelerator) -> dict[str, float]:  # type: ignore[no-untyped-def]
     if not path.exists():
         return {"step": 0, "loss": 0.0, "tokens": 0}
     state = torch.load(path, map_location=accelerator.device, weights_only=True)
     accelerator.unwrap_model(model).load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    scheduler.load_state_dict(state["scheduler"])
+    for part, stored in zip((*optimizers, *schedulers), (*state["optimizers"], *state["schedulers"]), strict=True):
+        part.load_state_dict(stored)
     progress: dict[str, float] = state["progress"]
     return progress
 
 
-def _write(model: BertForMaskedLM, tokenizer, args: PretrainArguments, progress: dict[str, float], out: Path) -> None:  # type: ignore[no-untyped-def]
-    model.bert.save_pretrained(out)
+def _write(model: ModernBertForMaskedLM, tokenizer, args: PretrainArguments, progress: dict[str, float], out: Path) -> None:  # type: ignore[no-untyped-def]
+    model.model.save_pretrained(out)
     save_tokenizer(tokenizer, out)
-    record = {**asdict(args), **progress, "vocabulary": len(tokenizer), "parameters": model.bert.num_parameters()}
+    record = {**asdict(args), **progress, "vocabulary": len(tokenizer), "parameters": model.model.num_parameters()}
     record["corpora"] = [
         {"file": c.path.name, "weight": c.weight, "fields": c.fields, "where": c.where} for c in args.corpora
     ]

@@ -27,6 +27,7 @@ from models.confidence import HeadCalibration, expected_calibration_error, fit_h
 from models.policy import Policy
 from models.taxonomy import SHIPPED, Taxonomy
 from training.card import write_card
+from training.co import fit_co
 from training.finetune import Classifier, TrainArguments, finetune, label_matrix, make_heads
 from training.split import split_cases
 
@@ -58,7 +59,10 @@ def train_bundle(
     taxonomy = Taxonomy.load(taxonomy_path)
     heads = make_heads(cases, taxonomy)
     fitting, held_out = split_cases(cases, CALIBRATION_SHARE, salt="calibration")
-    calibration, metrics = calibrate(finetune(fitting, heads, args), held_out, heads)
+    first = finetune(fitting, heads, args)
+    calibration, metrics = calibrate(first, held_out, heads)
+    departments = calibration["department"].probabilities(first.logits(held_out)["department"])
+    co = fit_co(fitting, held_out, departments, heads["department"])
     final = finetune(cases, heads, args)
     seconds = time.perf_counter() - began
     out.mkdir(parents=True, exist_ok=True)
@@ -66,6 +70,8 @@ def train_bundle(
     shutil.copyfile(taxonomy_path, out / files.TAXONOMY)
     shutil.copyfile(gazetteer_path, out / files.GAZETTEER)
     files.write_json(out / files.CALIBRATION, {head: c.to_json() for head, c in calibration.items()})
+    if co is not None:
+        files.write_json(out / files.CO_DEPARTMENTS, co.to_json())
     files.write_json(out / files.POLICY, Policy().model_dump())
     report: dict[str, Any] = {
         "held_out": metrics,

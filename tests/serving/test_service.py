@@ -1,71 +1,15 @@
 """A real ``bentoml serve`` process: suggestions, batches, errors of one shape, and silent logs."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import httpx
 import pytest
+
+from eval.service_process import Server
 
 PICKLE = "application/vnd.bentoml+pickle"
 SECRET = "绝密来信内容不可外泄"
-
-
-class Server:
-    def __init__(self, url: str, log: Path) -> None:
-        self.url, self.log = url, log
-        self.client = httpx.Client(base_url=url, timeout=30)
-
-    def post(self, path: str, **kwargs: object) -> httpx.Response:
-        return self.client.post(path, **kwargs)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("serve")
-    log = folder / "log"
-    command = [
-        sys.executable,
-        "-m",
-        "bentoml",
-        "serve",
-        "serving.service:Fenban",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    env = {**os.environ, "BENTOML_HOME": str(folder), "BENTOML_DO_NOT_TRACK": "True"}
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, stdout=stream, stderr=subprocess.STDOUT, env=env, cwd=Path(__file__).parents[2]
-        )
-        running = Server(f"http://127.0.0.1:{port}", log)
-        try:
-            for _ in range(240):
-                if process.poll() is not None:
-                    break
-                try:
-                    if running.client.get("/readyz").status_code == 200:
-                        break
-                except httpx.TransportError:
-                    pass
-                time.sleep(0.5)
-            else:
-                pytest.fail(log.read_text(encoding="utf-8", errors="replace")[-3000:])
-            yield running
-        finally:
-            process.terminate()
-            process.wait(30)
 
 
 def test_the_founding_story_over_http(server: Server) -> None:
@@ -149,9 +93,61 @@ def test_parallel_letters_are_scored_in_batches(server: Server) -> None:
 
 
 def test_no_letter_text_reaches_the_log(server: Server) -> None:
-    assert server.post("/v1/triage", json={"title": SECRET, "body": SECRET}).status_code == 200
+    assert server.post("/v1/triage", json={"id": "log-1", "title": SECRET, "body": SECRET}).status_code == 200
+    server.client.get(f"/v1/{SECRET}", params={"q": SECRET})
     time.sleep(0.5)
-    log = server.log.read_text(encoding="utf-8", errors="replace")
-    assert "/v1/triage" in log
-    assert SECRET not in log
-    assert SECRET.encode("unicode_escape").decode() not in log
+    assert '"path": "/v1/triage", "status": 200' in server.text()
+    assert '"case": "log-1"' in server.text()
+    assert SECRET not in server.text()
+    assert SECRET.encode("unicode_escape").decode() not in server.text()
+
+
+def test_every_answer_has_a_trace_id_and_security_headers(server: Server) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    answers = [
+        server.client.get("/", headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"}),
+        server.client.get("/v1/model"),
+        server.client.get("/nothing"),
+        server.post("/v1/triage", content=b"{"),
+        server.client.get("/healthz"),
+        server.client.get("/metrics"),
+    ]
+    assert answers[0].headers["x-trace-id"] == trace
+    for answer in answers:
+        assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-trace-id"])
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert len({answer.headers["x-trace-id"] for answer in answers}) == len(answers)
+
+
+def test_the_description_shows_our_errors_scopes_and_examples(server: Server) -> None:
+    described = server.client.get("/docs.json").json()
+    assert "HTTPValidationError" not in described["components"]["schemas"]
+    for path, operations in described["paths"].items():
+        for operation in operations.values():
+            assert "Scope: " in operation["description"], path
+            for status, answer in operation["responses"].items():
+                if status >= "400":
+                    schema = answer["content"]["application/json"]["schema"]
+                    assert schema == {"$ref": "#/components/schemas/ErrorBody"}, (path, status)
+    assert described["components"]["schemas"]["IncomingLetter"]["examples"]
+    assert "id_conflict" in described["components"]["schemas"]["ErrorDetail"]["properties"]["code"]["enum"]
+    outcome = described["paths"]["/v1/outcomes"]["post"]["requestBody"]["content"]["application/json"]
+    assert {"accepted", "returned", "corrected"} <= set(outcome["examples"])
+
+
+def test_metrics_count_decisions_units_departments_and_stages(server: Server) -> None:
+    server.post("/v1/triage", json={"body": "双瑞一路路灯不亮"})
+    metrics = server.client.get("/metrics").text
+    version = server.client.get("/v1/model").json()["model"]
+    assert re.search(rf'fenban_suggestions_total{{decision="\w+",model="{version}"}}', metrics)
+    for expected in (
+        'fenban_suggested_units_total{unit="510108"}',
+        'fenban_suggested_departments_total{department="urban_mgmt"}',
+        'fenban_confidence_bucket{head="unit",le="0.95"}',
+        'fenban_stage_seconds_count{stage="score"}',
+        'fenban_stage_seconds_count{stage="store"}',
+        "fenban_store_up 1.0",
+        "fenban_spooled_records 0.0",
+    ):
+        assert expected in metrics, expected

@@ -1,0 +1,1 @@
+"""Where cases, their history and the API keys are kept."""
