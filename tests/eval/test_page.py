@@ -90,7 +90,8 @@ def test_hovering_shows_the_numbers(opened: tuple[Page, list[str]], report: Path
     point = json.loads((report / "metrics.json").read_text(encoding="utf-8"))["risk_coverage"]["operating"]
     page.locator("[data-chart=risk]").scroll_into_view_if_needed()
     page.evaluate("Plotly.Fx.hover(document.querySelector('[data-chart=risk]'), [{curveNumber: 1, pointNumber: 0}])")
-    text = page.inner_text("[data-chart=risk] .hoverlayer")
+    text = page.text_content("[data-chart=risk] .hoverlayer") or ""
+    page.evaluate("Plotly.Fx.unhover(document.querySelector('[data-chart=risk]'))")
     assert f"{point['coverage']:.1%}" in text
     assert f"{point['risk']:.1%}" in text
 
