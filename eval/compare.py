@@ -17,15 +17,16 @@ from pathlib import Path
 import numpy as np
 
 from eval import calibration
+from eval.compare_schema import Comparison, Flip, HeadChange, SliceChange
 from eval.evaluate import check_seen, file_sha256, run_model
 from eval.intervals import LEVEL, SEED, Estimate, mcnemar, paired_difference, share, statistic
 from eval.metrics import macro_f1
-from eval.operating import DISPATCH, Routing
+from eval.operating import Routing
 from eval.page import write_compare_page
 from eval.predictions import ALL_HEADS, Bools, Codes, Floats, Predictions
 from eval.promotion import Against, Promotion, at_least, check_ece, conclude
 from eval.report import commit, measure_head
-from eval.schema import Check, Comparison, Flip, HeadChange, SliceChange, State
+from eval.schema import Check, State
 from eval.slices import MIN_LETTERS, holm, parts
 from eval.texts import fetch_texts, harmless
 from models.triage import Triage
@@ -104,7 +105,7 @@ def measure_change(before: Predictions, after: Predictions, limits: Promotion) -
             "first_dispatch": [share(side) for side in right],
             "first_dispatch_change": first_dispatch,
             "first_dispatch_mcnemar": asdict(mcnemar(*right)),
-            "dispatched": [share(route.decision == DISPATCH) for route in routes],
+            "dispatched": [share(route.dispatched) for route in routes],
             "returns_per_1000": returns,
             "critical_recall": list(recall),
             "critical_recall_change": recall_change,

@@ -18,7 +18,8 @@ from pydantic import BaseModel
 
 from eval import words
 from eval.charts import all_charts
-from eval.schema import Comparison, Flip, Metrics
+from eval.compare_schema import Comparison, Flip
+from eval.schema import Metrics
 from eval.texts import Text
 
 TEMPLATES = Path(__file__).parent / "templates"

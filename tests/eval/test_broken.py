@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 import fenban
 from eval.cli import EXIT_FAIL
 from eval.compare import compare
+from eval.compare_schema import Comparison
 from eval.evaluate import Options, evaluate
 from eval.promotion import SHIPPED
-from eval.schema import Comparison, Metrics
+from eval.schema import Metrics
 from models.bundle import CALIBRATION, CONFIG, GAZETTEER, MANIFEST, WEIGHTS, seal
 from models.case import Case
 from models.seen import write_seen
