@@ -94,7 +94,7 @@ def coverage_by_label(metrics: Metrics, head: str) -> go.Figure:
     )  # fmt: skip
     if sets:
         figure.add_vline(x=sets.promised, line={"color": VERMILLION, "dash": "dash"})
-    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_yaxes(range=[len(rows) - 0.4, -0.6], automargin=True)
     figure.update_xaxes(range=[-0.02, 1.04])
     figure.update_layout(showlegend=False)
     return _percent(figure, "x")
@@ -119,7 +119,7 @@ def slice_forest(metrics: Metrics) -> go.Figure:
     )  # fmt: skip
     if metrics.strip.first_dispatch:
         figure.add_vline(x=metrics.strip.first_dispatch.value, line={"color": GREY, "dash": "dash"})
-    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_yaxes(range=[len(rows) - 0.4, -0.6], automargin=True)
     figure.update_layout(showlegend=False)
     return _percent(figure, "x")
 
