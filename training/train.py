@@ -25,6 +25,7 @@ from models.case import Case
 from models.classifier import MASKED
 from models.confidence import HeadCalibration, expected_calibration_error, fit_head
 from models.policy import Policy
+from models.seen import write_seen
 from models.taxonomy import SHIPPED, Taxonomy
 from training.card import write_card
 from training.co import fit_co
@@ -81,6 +82,7 @@ def train_bundle(
         "arguments": asdict(args),
         "seconds": round(seconds, 1),
     }
+    write_seen(out, cases)
     files.write_json(out / files.METRICS, report)
     write_card(out / files.CARD, report, taxonomy)
     return {"version": files.seal(out), **report}
