@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from eval.cli import register as register_evaluation
 from models import cli as models_cli
 from models.places.cli import gazetteer
 from serving import cli as serving_cli
@@ -35,6 +36,9 @@ def _clear_errors() -> Iterator[None]:
     except (ValueError, OSError) as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(1) from None
+
+
+register_evaluation(app, _clear_errors)
 
 
 @app.command("import")
@@ -93,8 +97,12 @@ def train(
     data: Annotated[list[Path], typer.Option(help="cases that train and are judged out of fold; may be repeated")],
     out: Annotated[Path, typer.Option(help="folder for the bundle; must be empty")],
     extra: Annotated[list[Path] | None, typer.Option(help="cases that only train: weaker labels, other tasks")] = None,
-    background: Annotated[list[Path] | None, typer.Option(help="texts that are no letters: .txt or .jsonl[.gz]")] = None,
-    test: Annotated[list[Path] | None, typer.Option(help="fixed test split, recorded by hash, never trained on")] = None,
+    background: Annotated[
+        list[Path] | None, typer.Option(help="texts that are no letters: .txt or .jsonl[.gz]")
+    ] = None,
+    test: Annotated[
+        list[Path] | None, typer.Option(help="fixed test split, recorded by hash, never trained on")
+    ] = None,
     encoder: Annotated[str, typer.Option(help="Hugging Face name or folder, 'tiny', or empty for none")] = "",
     epochs: Annotated[float, typer.Option(help="of the encoder")] = 4.0,
     max_tokens: Annotated[int, typer.Option(help="tokens of a letter that the encoder reads")] = 256,
@@ -111,9 +119,7 @@ def train(
         read = {"cases": data, "extra": extra or [], "test": test or []}
         parts = {name: [case for path in paths for case in read_cases(path)] for name, paths in read.items()}
         texts = read_background(background, N_TEXTS, seed) if background else []
-        report = train_bundle(
-            parts["cases"], out, args, extra=parts["extra"], test=parts["test"], background=texts
-        )
+        report = train_bundle(parts["cases"], out, args, extra=parts["extra"], test=parts["test"], background=texts)
     for head, metrics in report["out_of_fold"].items():
         typer.echo(f"{head:<13}" + "  ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
     typer.echo(f"bundle {report['version']} -> {out} ({report['seconds']} s)")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from eval.intervals import SEED, Estimate, statistic
 
 BINS = 15
-_FINE = 150
+FINE = 150
 """Cells of the bootstrap: tenths of a bin, so that resampling costs nothing on a million letters."""
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -46,7 +46,7 @@ def ece(confidence: Floats, right: Bools, bins: int = BINS) -> float:
 def ece_interval(confidence: Floats, right: Bools, *, seed: int = SEED) -> Estimate | None:
     """ECE with a bootstrap interval. ECE is biased upwards in small samples: read it beside ``ece_by_chance``."""
     cell, gap, n = _cells(confidence, right)
-    found = statistic(lambda weights: _ece_of_cells(weights * gap, weights.sum(-1), cell), n, seed=seed, resamples=500)
+    found = statistic(lambda weights: ece_of_cells(weights * gap, weights.sum(-1), cell), n, seed=seed, resamples=500)
     return found and Estimate(ece(confidence, right), found.low, found.high, found.n)
 
 
@@ -57,23 +57,23 @@ def ece_by_chance(confidence: Floats, *, seed: int = SEED, resamples: int = 500)
     """
     if not len(confidence):
         return float("nan"), float("nan")
-    fine = np.minimum((confidence * _FINE).astype(np.int64), _FINE - 1)
-    n = np.bincount(fine, minlength=_FINE)
-    mean = np.bincount(fine, confidence, _FINE) / np.maximum(n, 1)
-    drawn = np.random.default_rng(seed).binomial(n, np.clip(mean, 0, 1), size=(resamples, _FINE))
-    null = _ece_of_cells(drawn - n * mean, np.full(resamples, len(confidence)), np.arange(_FINE) * BINS // _FINE)
+    fine = bin_index(confidence, FINE)
+    n = np.bincount(fine, minlength=FINE)
+    mean = np.bincount(fine, confidence, FINE) / np.maximum(n, 1)
+    drawn = np.random.default_rng(seed).binomial(n, np.clip(mean, 0, 1), size=(resamples, FINE))
+    null = ece_of_cells(drawn - n * mean, np.full(resamples, len(confidence)), np.arange(FINE) * BINS // FINE)
     return float(null.mean()), float(np.quantile(null, 0.95))
 
 
 def _cells(confidence: Floats, right: Bools) -> tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.int64]]:
     """Bin, mean gap (right minus confidence) and letters of the fine cells; right and wrong ones apart."""
-    fine = np.minimum((confidence * _FINE).astype(np.int64), _FINE - 1) * 2 + right
-    n = np.bincount(fine, minlength=2 * _FINE)
-    gap = np.bincount(fine, right - confidence, 2 * _FINE) / np.maximum(n, 1)
-    return np.arange(2 * _FINE) // 2 * BINS // _FINE, gap, n
+    fine = bin_index(confidence, FINE) * 2 + right
+    n = np.bincount(fine, minlength=2 * FINE)
+    gap = np.bincount(fine, right - confidence, 2 * FINE) / np.maximum(n, 1)
+    return np.arange(2 * FINE) // 2 * BINS // FINE, gap, n
 
 
-def _ece_of_cells(gaps: Floats, totals: Floats, cell: npt.NDArray[np.int64]) -> Floats:
+def ece_of_cells(gaps: Floats, totals: Floats, cell: npt.NDArray[np.int64]) -> Floats:
     """ECE from summed gaps ``(b, k)``, letters ``(b,)`` and the bin of every cell ``(k,)``."""
     member = (cell[:, None] == np.arange(BINS)).astype(np.float64)
     return np.asarray(np.abs(gaps @ member).sum(-1) / totals)

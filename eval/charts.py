@@ -70,8 +70,8 @@ def reliability(metrics: Metrics, head: str) -> go.Figure:
         if bins:
             figure.add_trace(_bins(bins, words, color, symbol, dash))
     figure.update_layout(title={"text": name, "font": {"size": 15}, "x": 0.02}, margin={"t": 40})
-    figure.update_xaxes(range=[0, 1.03])
-    figure.update_yaxes(range=[0, 1.03])
+    figure.update_xaxes(range=[-0.03, 1.06])
+    figure.update_yaxes(range=[-0.05, 1.08])
     return _percent(figure, "x", "y")
 
 
@@ -94,7 +94,7 @@ def coverage_by_label(metrics: Metrics, head: str) -> go.Figure:
     )  # fmt: skip
     if sets:
         figure.add_vline(x=sets.promised, line={"color": VERMILLION, "dash": "dash"})
-    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_yaxes(range=[len(rows) - 0.4, -0.6], automargin=True)
     figure.update_xaxes(range=[-0.02, 1.04])
     figure.update_layout(showlegend=False)
     return _percent(figure, "x")
@@ -119,7 +119,7 @@ def slice_forest(metrics: Metrics) -> go.Figure:
     )  # fmt: skip
     if metrics.strip.first_dispatch:
         figure.add_vline(x=metrics.strip.first_dispatch.value, line={"color": GREY, "dash": "dash"})
-    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_yaxes(range=[len(rows) - 0.4, -0.6], automargin=True)
     figure.update_layout(showlegend=False)
     return _percent(figure, "x")
 
@@ -183,8 +183,12 @@ def _figure(x_title: str, y_title: str | None, height: int) -> go.Figure:
             "plot_bgcolor": "white",
         }
     )
-    figure.update_xaxes(title={"text": x_title}, gridcolor="#e6e6e6", zeroline=False, linecolor="#999")
-    figure.update_yaxes(title={"text": y_title or ""}, gridcolor="#e6e6e6", zeroline=False, linecolor="#999")
+    figure.update_xaxes(
+        title={"text": x_title, "font": {"size": 13}}, gridcolor="#e6e6e6", zeroline=False, linecolor="#999"
+    )
+    figure.update_yaxes(
+        title={"text": y_title or "", "font": {"size": 13}}, gridcolor="#e6e6e6", zeroline=False, linecolor="#999"
+    )
     return figure
 
 

@@ -31,6 +31,7 @@ class Costs(BaseModel):
 
     wrong_dispatch: float = Field(gt=0)
     review: float = Field(gt=0)
+    choose: float = Field(default=30, gt=0)
     missed_critical: float = Field(gt=0)
     false_alarm: float = Field(gt=0)
     letters_per_day: float = Field(default=1000, gt=0)
@@ -53,7 +54,7 @@ class Costs(BaseModel):
 
     @property
     def dispatch_at(self) -> float:
-        """Lowest probability of a right dispatch that is dispatched without a person."""
+        """Probability of a right dispatch below which nothing is dispatched without a person."""
         return self._policy().dispatch_at
 
     @property
@@ -70,7 +71,9 @@ class Routing:
     """What decides dispatches, per letter ``(n,)``; ``labelled`` are letters whose right dispatch is known.
 
     Attributes:
-        p_right: probability that department and unit are both right, 0 where no unit is claimed.
+        p_right: probability that department and unit are both right, 0 where no unit is claimed although one
+            is needed (``models.policy.Policy.needs_place``).
+        p_two: probability that one of the best two candidates is right, 0 where there are not two.
         right: both are right; false where the unit is unknown or outside the city.
         dispatchable: labelled, and the unit is one of the city's.
         critical: truly 特急; ``urgency_known`` says where that is known.
@@ -78,6 +81,7 @@ class Routing:
     """
 
     p_right: Floats
+    p_two: Floats
     p_critical: Floats
     right: Bools
     labelled: Bools
@@ -96,12 +100,16 @@ class Routing:
         silent = np.select([unit == units.index(UNKNOWN_UNIT), unit == units.index(OUTSIDE_UNIT)], [1, 2], 0)
         known = (unit_true >= 0) & (department_true >= 0)
         in_city = np.array([label not in SILENT for label in units])[unit_true]
-        right = known & in_city & (unit == unit_true)
+        free = predictions.flags("place_free") & (silent == 1)
+        right = known & (free | (in_city & (unit == unit_true)))
         right &= predictions.codes("department_pred", "department") == department_true
-        p_right = predictions.floats("department_confidence") * predictions.floats("unit_confidence")
+        silent = np.where(free, 0, silent)
+        p_unit = np.where(free, 1.0, predictions.floats("unit_confidence"))
+        p_right = predictions.floats("department_confidence") * p_unit
         urgency = predictions.codes("urgency_true", "urgency")
         return cls(
             p_right=np.where(silent > 0, 0.0, p_right),
+            p_two=np.nan_to_num(predictions.floats("p_two")),
             p_critical=predictions.floats("p_critical"),
             right=right,
             labelled=known,
@@ -114,7 +122,9 @@ class Routing:
 
     def decide(self, costs: Costs) -> Codes:
         """Decision per letter under ``costs``, indices into ``DECISIONS``, by the rule of ``models.policy``."""
-        ordinary = np.where(self.p_right >= costs.dispatch_at, DISPATCH, REVIEW)
+        choosing = np.where(self.p_two > 0, costs.choose + (1 - self.p_two) * costs.review, costs.review)
+        dispatching = (1 - self.p_right) * costs.wrong_dispatch
+        ordinary = np.where(dispatching <= np.minimum(choosing, costs.review), DISPATCH, REVIEW)
         decided = np.select([self.silent == 1, self.silent == 2], [ASK, REVIEW], ordinary)
         return np.where(self.p_critical >= costs.critical_at, EMERGENCY, decided)
 
@@ -145,8 +155,8 @@ class Routing:
 def outcome(routing: Routing, costs: Costs) -> dict[str, float | int | None]:
     """What one cost setting does, per 1,000 letters and per day.
 
-    ``cost_per_letter`` counts minutes on labelled letters: wrong dispatches, reviews (asking counts as
-    one), false alarms; a missed 特急 has no price in minutes and is counted, not priced.
+    ``cost_per_letter`` counts minutes on labelled letters: wrong dispatches, reviews (asking, and choosing
+    between two, count as one), false alarms; a missed 特急 has no price in minutes and is counted, not priced.
     """
     n, labelled = len(routing.decision), routing.labelled
     dispatched, alarm = routing.dispatched, routing.decision == EMERGENCY

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from eval import words
 from eval.charts import all_charts
+from eval.compare_schema import Comparison, Flip
 from eval.schema import Metrics
 from eval.texts import Text
 
@@ -91,10 +92,27 @@ def write_page(metrics: Metrics, rows: dict[int, dict[str, Any]], texts: dict[in
     out.write_text(html, encoding="utf-8")
 
 
+def write_compare_page(
+    result: Comparison,
+    flips: list[Flip],
+    rows: tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]],
+    texts: dict[int, Text],
+    out: Path,
+) -> None:
+    """Render a comparison; ``rows`` are the shown letters as the first and the second model judged them."""
+    figures = Figures(result)
+    page = environment().get_template("compare.html.j2")
+    html = page.render(
+        m=result, f=figures.show, ci=figures.interval, flips=flips, before=rows[0], after=rows[1], texts=texts,
+        **embedded({}, result),
+    )  # fmt: skip
+    out.write_text(html, encoding="utf-8")
+
+
 def embedded(charts: dict[str, dict[str, Any]], record: BaseModel) -> dict[str, Markup]:
     """Scripts, styles and data that are written into the page, safe inside ``<script>`` and ``<style>``."""
     return {
-        "plotly": Markup(get_plotlyjs().replace("</script", "<\\/script")),
+        "plotly": Markup(get_plotlyjs().replace("</script", "<\\/script")) if charts else Markup(),
         "style": Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         "script": Markup((TEMPLATES / "page.js").read_text(encoding="utf-8")),
         "charts_json": _inside_script(json.dumps(charts, ensure_ascii=False, default=list)),

@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 from scipy.special import softmax
 
 from models.case import Case
-from models.suggestion import OUTSIDE_UNIT, UNKNOWN_UNIT, HeadSuggestion, Suggestion
-from models.taxonomy import HEADS, Taxonomy
+from models.policy import best_pair
+from models.suggestion import OUTSIDE_UNIT, UNKNOWN_UNIT, Choice, HeadSuggestion, Suggestion
+from models.taxonomy import HEADS
 from models.triage import Triage
 
 FORMAT = 1
@@ -45,6 +46,7 @@ def schema() -> pa.Schema:
     word = pa.dictionary(pa.int32(), pa.string())
     fields = [("row", pa.int64()), ("id", pa.string()), ("source", word), ("channel", word)]
     fields += [("received", pa.date32()), ("length", pa.int32()), ("decision", word), ("p_critical", pa.float32())]
+    fields += [("p_two", pa.float32()), ("place_free", pa.bool_())]
     for head in ALL_HEADS:
         fields += [(f"{head}_true", word), (f"{head}_pred", word), (f"{head}_confidence", pa.float32())]
         fields += [(f"{head}_raw", pa.float32()), (f"{head}_raw_right", pa.bool_()), (f"{head}_rank", pa.int16())]
@@ -61,7 +63,6 @@ def predict(triage: Triage, chunks: Iterable[Sequence[Case]], out: Path, facts: 
 
     ``facts`` (JSON) is kept with the file, beside the model's versions, policy and labels.
     """
-    taxonomy = triage.bundle.taxonomy
     described = {**describe(triage), **facts}
     form = schema().with_metadata({"fenban": json.dumps(described, ensure_ascii=False)})
     partial = out.with_name(out.name + ".partial")
@@ -73,7 +74,7 @@ def predict(triage: Triage, chunks: Iterable[Sequence[Case]], out: Path, facts: 
             for i, (case, suggestion) in enumerate(zip(cases, suggestions, strict=True)):
                 scores = {head: values[i] for head, values in logits.items()}
                 shares = {head: values[i] for head, values in probabilities.items()}
-                rows.append({"row": count + i, **prediction_row(case, suggestion, scores, shares, taxonomy)})
+                rows.append({"row": count + i, **prediction_row(case, suggestion, scores, shares, triage)})
             count += len(cases)
             if len(rows) >= ROW_GROUP:
                 writer.write_table(pa.Table.from_pylist(rows, schema=form))
@@ -95,13 +96,13 @@ def describe(triage: Triage) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "versions": triage.versions.model_dump(),
-        "policy": {name: float(getattr(bundle.policy, name)) for name in COSTS},
+        "policy": {name: float(getattr(triage.policy, name)) for name in COSTS},
         "names": names,
         "coverage": coverage | {"unit": coverage["department"]},
     }
 
 
-COSTS = ("wrong_dispatch", "review", "missed_critical", "false_alarm")
+COSTS = ("wrong_dispatch", "review", "choose", "missed_critical", "false_alarm")
 
 
 def prediction_row(
@@ -109,9 +110,10 @@ def prediction_row(
     suggestion: Suggestion,
     logits: dict[str, Floats],
     probabilities: dict[str, Floats],
-    taxonomy: Taxonomy,
+    triage: Triage,
 ) -> dict[str, Any]:
     """One row of ``predictions.parquet`` except ``row``."""
+    taxonomy = triage.bundle.taxonomy
     truth = case.labels
     unit = suggestion.unit
     named = {code for e in unit.evidence if e.kind == "unit" for code in e.units}
@@ -119,6 +121,11 @@ def prediction_row(
     named |= {stated} if stated else set()
     codes = {r.code for r in suggestion.reasons}
     first = case.dispatches[0] if case.dispatches else None
+    department = suggestion.department
+    place_free = not triage.policy.needs_place(department.label, suggestion.request_type.label)
+    anywhere = [Choice(label=UNKNOWN_UNIT, name="", confidence=1.0)]
+    units = anywhere if place_free and unit.label == UNKNOWN_UNIT else [unit, *unit.alternatives]
+    pair = best_pair([department, *department.alternatives], units)
     row: dict[str, Any] = {
         "id": case.id,
         "source": case.source,
@@ -127,6 +134,8 @@ def prediction_row(
         "length": len(case.title) + len(case.body),
         "decision": suggestion.decision,
         "p_critical": float(probabilities["urgency"][taxonomy.ids("urgency").index("critical")]),
+        "p_two": pair.p if pair else None,
+        "place_free": place_free,
         "wrong_stated": bool(named) and truth.unit is not None and truth.unit not in (*named, *SILENT),
         "shared_road": "shared_road" in codes or any(e.kind == "road" and len(e.units) > 1 for e in unit.evidence),
         "no_place": not any(e.kind != "unit" for e in unit.evidence),

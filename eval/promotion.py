@@ -100,7 +100,7 @@ def judge_alone(
     if strip.right_when_dispatched:
         checks.append(at_least("right_when_dispatched", strip.right_when_dispatched, dispatch_at))
     checks.append(at_least("critical_recall", strip.critical_recall, limits.min_critical_recall))
-    checks += [check_ece(name, head, limits.max_ece) for name, head in heads.items()]
+    checks += [check_ece(name, head.ece, head.ece_by_chance_95, limits.max_ece) for name, head in heads.items()]
     checks += [
         at_least("coverage", sets.coverage, sets.promised - limits.coverage_tolerance, head=head)
         for head, sets in conformal.items()
@@ -111,11 +111,10 @@ def judge_alone(
     return checks
 
 
-def check_ece(name: str, head: Head, limit: float) -> Check:
+def check_ece(name: str, ece: Estimate, by_chance: float, limit: float) -> Check:
     """ECE is above zero by chance alone: it fails only where it also exceeds what chance explains."""
-    chance = head.ece.value <= head.ece_by_chance_95
-    state: State = "pass" if head.ece.value <= limit else "open" if chance else "fail"
-    return _check("ece", name, state, head.ece, limit)
+    state: State = "pass" if ece.value <= limit else "open" if ece.value <= by_chance else "fail"
+    return _check("ece", name, state, ece, limit)
 
 
 def conclude(checks: Iterable[Check]) -> Verdict:

@@ -63,7 +63,7 @@ def measure(predictions: Predictions, context: Context) -> Metrics:
     recorded = Routing.of(predictions)
     routing = recorded.under(context.costs, context.served)
     strip = _strip(predictions, routing, context)
-    heads = {head: found for head in ALL_HEADS if (found := _head(predictions, head))}
+    heads = {head: found for head in ALL_HEADS if (found := measure_head(predictions, head))}
     conformal = {head: sets for head in ALL_HEADS if (sets := _conformal(predictions, head))}
     counts = {head: _confusion(predictions, head) for head in ALL_HEADS}
     checks = judge_alone(
@@ -165,7 +165,8 @@ def _rival(name: str, model: Bools, rival: Bools, where: Bools) -> Rival | None:
     return Rival(name=name, model=shares[0], rival=shares[1], difference=gap)
 
 
-def _head(predictions: Predictions, head: str) -> Head | None:
+def measure_head(predictions: Predictions, head: str) -> Head | None:
+    """Figures of one head; ``None`` where no letter carries its label."""
     truth = predictions.codes(f"{head}_true", head)
     known = truth >= 0
     right = (predictions.codes(f"{head}_pred", head) == truth)[known]

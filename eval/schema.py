@@ -17,11 +17,13 @@ SCHEMA_VERSION = 1
 State = Literal["pass", "fail", "open"]
 
 
-class _Record(BaseModel):
+class Strict(BaseModel):
+    """A record without unknown fields."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class Made(_Record):
+class Made(Strict):
     """How the report came about; ``commit`` is the code's, where it is known."""
 
     at: datetime
@@ -30,7 +32,7 @@ class Made(_Record):
     resamples: int
 
 
-class Data(_Record):
+class Data(Strict):
     """The data card of the cases file. ``sha256`` is the file's."""
 
     file: str
@@ -46,7 +48,7 @@ class Data(_Record):
     length_p90: float
 
 
-class SeenLetters(_Record):
+class SeenLetters(Strict):
     """Letters that the bundle was trained on. ``known`` is false where the bundle does not say."""
 
     known: bool
@@ -55,13 +57,13 @@ class SeenLetters(_Record):
     only_test_split: bool
 
 
-class LeakRow(_Record):
+class LeakRow(Strict):
     row: int
     train_id: str
     similarity: float
 
 
-class Leaks(_Record):
+class Leaks(Strict):
     """Near-duplicates of training letters; ``checked`` is false without the training file."""
 
     checked: bool
@@ -69,7 +71,7 @@ class Leaks(_Record):
     pairs: list[LeakRow]
 
 
-class Check(_Record):
+class Check(Strict):
     """One condition of promotion. ``open`` misses the limit by no more than chance explains, or cannot be judged."""
 
     code: str
@@ -82,14 +84,14 @@ class Check(_Record):
     n: int
 
 
-class Verdict(_Record):
+class Verdict(Strict):
     """``fail`` where any check fails, else ``open`` where any is open."""
 
     state: State
     checks: list[Check]
 
 
-class Rival(_Record):
+class Rival(Strict):
     """Another way to choose the first dispatch, on the letters where both are known."""
 
     name: str
@@ -98,7 +100,7 @@ class Rival(_Record):
     difference: Estimate
 
 
-class Strip(_Record):
+class Strip(Strict):
     """What the reviewer sees first.
 
     Attributes:
@@ -121,31 +123,31 @@ class Strip(_Record):
     previous: Rival | None
 
 
-class CurvePoint(_Record):
+class CurvePoint(Strict):
     coverage: float
     risk: float
     threshold: float
 
 
-class OperatingPoint(_Record):
+class OperatingPoint(Strict):
     coverage: float
     risk: float
 
 
-class RiskCoverage(_Record):
+class RiskCoverage(Strict):
     points: list[CurvePoint]
     aurc: float | None
     operating: OperatingPoint | None
 
 
-class Bin(_Record):
+class Bin(Strict):
     low: float
     n: int
     confidence: float
     accuracy: float
 
 
-class Head(_Record):
+class Head(Strict):
     """One head. ``*_before`` are the uncalibrated confidences; the unit has none."""
 
     n: int
@@ -160,14 +162,14 @@ class Head(_Record):
     reliability_before: list[Bin]
 
 
-class LabelCoverage(_Record):
+class LabelCoverage(Strict):
     label: str
     n: int
     coverage: float
     size: float
 
 
-class Conformal(_Record):
+class Conformal(Strict):
     """Conformal sets of one head, and per true label."""
 
     promised: float
@@ -177,7 +179,7 @@ class Conformal(_Record):
     labels: list[LabelCoverage]
 
 
-class ClassRow(_Record):
+class ClassRow(Strict):
     label: str
     n: int
     predicted: int
@@ -188,7 +190,7 @@ class ClassRow(_Record):
     f1: float
 
 
-class Confusion(_Record):
+class Confusion(Strict):
     head: str
     truth: str
     predicted: str
@@ -196,7 +198,7 @@ class Confusion(_Record):
     rows: list[int]
 
 
-class Slice(_Record):
+class Slice(Strict):
     """A part of the letters beside the rest; ``worse`` after Holm's correction over all slices."""
 
     code: str
@@ -211,7 +213,7 @@ class Slice(_Record):
     worse: bool
 
 
-class LabelIssue(_Record):
+class LabelIssue(Strict):
     """A label that the model finds unlikely (cleanlab); lower quality is more suspicious."""
 
     head: str
@@ -221,7 +223,7 @@ class LabelIssue(_Record):
     quality: float
 
 
-class CostRow(_Record):
+class CostRow(Strict):
     """``eval.operating.outcome`` of one cost setting."""
 
     wrong_dispatch: float
@@ -241,7 +243,7 @@ class CostRow(_Record):
     cost_per_letter: float
 
 
-class WhatIf(_Record):
+class WhatIf(Strict):
     """``served`` are the bundle's costs, ``now`` those of the report; ``fixed`` letters follow other rules."""
 
     letters_per_day: float
@@ -252,7 +254,7 @@ class WhatIf(_Record):
     grid: list[CostRow]
 
 
-class Metrics(_Record):
+class Metrics(Strict):
     """The whole of ``metrics.json``."""
 
     schema_version: int = SCHEMA_VERSION

@@ -63,7 +63,7 @@ def write_errors(predictions: Predictions, cases: Path, out: Path) -> int:
             for head in _HEADS:
                 values += [row[f"{head}_true"], row[f"{head}_pred"], round(row[f"{head}_confidence"], 4)]
             values += [row["evidence"], row["reasons"], redact(title or ""), redact(body or "")]
-            writer.writerow([_harmless(value) for value in values])
+            writer.writerow([harmless(value) for value in values])
             count += 1
     return count
 
@@ -83,5 +83,6 @@ def _rechunk(batches: Iterator[Any]) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
+    """A cell that a spreadsheet will not run as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

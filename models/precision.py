@@ -50,7 +50,9 @@ def agreement(pairs: list[tuple[Floats, Floats]]) -> dict[str, float]:
         difference of the best label's probability.
     """
     same = [float((exact.argmax(1) == rough.argmax(1)).mean()) for exact, rough in pairs]
-    gaps = [float(np.abs(exact.max(1) - rough[np.arange(len(rough)), exact.argmax(1)]).mean()) for exact, rough in pairs]
+    gaps = [
+        float(np.abs(exact.max(1) - rough[np.arange(len(rough)), exact.argmax(1)]).mean()) for exact, rough in pairs
+    ]
     return {"labels": min(same), "probability": max(gaps)}
 
 

@@ -212,9 +212,7 @@ def _folds(cases: Sequence[Case]) -> npt.NDArray[np.int64]:
     return folds
 
 
-def _best_weight(
-    head: str, judged: Sequence[Case], heads: dict[str, list[str]], wide: Logits, deep: Logits
-) -> float:
+def _best_weight(head: str, judged: Sequence[Case], heads: dict[str, list[str]], wide: Logits, deep: Logits) -> float:
     if head not in deep:
         return 0.0
     if head not in wide:

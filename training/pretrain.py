@@ -204,7 +204,13 @@ def _batch(
     for pick in picks:
         ids, starts = read_block(streams[pick], rng, phase.length - 2)
         corrupted, chosen = mask_whole_words(
-            ids, starts, rng, mask_id=tokenizer.mask_token_id, special_ids=special, vocab_size=len(tokenizer), rate=args.mask_rate
+            ids,
+            starts,
+            rng,
+            mask_id=tokenizer.mask_token_id,
+            special_ids=special,
+            vocab_size=len(tokenizer),
+            rate=args.mask_rate,
         )
         rows.append([tokenizer.cls_token_id, *corrupted, tokenizer.sep_token_id])
         masks.append([False, *chosen, False])
@@ -242,7 +248,9 @@ def _resume(model, optimizers, schedulers, path: Path, accelerator: Accelerator)
     return progress
 
 
-def _write(model: ModernBertForMaskedLM, tokenizer, args: PretrainArguments, progress: dict[str, float], out: Path) -> None:  # type: ignore[no-untyped-def]
+def _write(
+    model: ModernBertForMaskedLM, tokenizer, args: PretrainArguments, progress: dict[str, float], out: Path
+) -> None:  # type: ignore[no-untyped-def]
     model.model.save_pretrained(out)
     save_tokenizer(tokenizer, out)
     record = {**asdict(args), **progress, "vocabulary": len(tokenizer), "parameters": model.model.num_parameters()}

@@ -20,6 +20,7 @@ function inLanguage(value, english) {
 }
 
 function draw() {
+  if (!window.Plotly) return;
   const english = document.documentElement.lang === "en";
   for (const place of document.querySelectorAll("[data-chart]")) {
     const figure = inLanguage(charts[place.dataset.chart], english);
@@ -42,7 +43,7 @@ function setUpSliders() {
   const grid = record.what_if && record.what_if.grid;
   if (!grid) return;
   const steps = {}, inputs = {};
-  for (const [id, key] of [["wrong", "wrong_dispatch"], ["missed", "missed_critical"]]) {
+  for (const [id, key] of [["price-wrong", "wrong_dispatch"], ["price-missed", "missed_critical"]]) {
     steps[key] = [...new Set(grid.map((row) => row[key]))].sort((a, b) => a - b);
     inputs[key] = document.getElementById(id);
     inputs[key].max = steps[key].length - 1;
