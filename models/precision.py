@@ -24,7 +24,7 @@ _MARGIN = 1.2
 def bf16_is_faster(device: torch.device | None = None) -> bool:
     """Whether bf16 is worth its lost digits on ``device`` (default: the CPU); takes a few milliseconds."""
     if device is not None and device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return _seconds(torch.bfloat16) * _MARGIN < _seconds(torch.float32)
 
 

@@ -18,7 +18,7 @@ from training.corpus import Corpus
 MAX_CHARACTERS = 600
 N_TEXTS = 4000
 N_NOISE = 400
-_ENGLISH = (
+_ENGLISH = (  # noqa: SIM905
     "dear sir madam hello team please find attached the invoice for your order we are pleased to inform you that "
     "your account has been updated thank you for contacting support meeting tomorrow at noon let me know if this "
     "works project report deadline shipping free click here unsubscribe offer limited best regards kind sincerely "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,6 @@ def _domain(
     p_letter = fitted.probabilities(scores)[:, 0]
     letters = truth == 0
     threshold = float(np.quantile(p_letter[letters], 1 - LETTERS_KEPT))
-    raw = {**fitted.to_json(), "threshold": threshold, "coverage": LETTERS_KEPT}
     caught = float((p_letter[~letters] < threshold).mean())
     auroc = float(roc_auc_score(letters, p_letter))
-    return HeadCalibration(**raw), {"n": len(truth), "auroc": auroc, "others_caught": caught}
+    return replace(fitted, threshold=threshold, coverage=LETTERS_KEPT), {"n": len(truth), "auroc": auroc, "others_caught": caught}

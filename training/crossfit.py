@@ -236,7 +236,7 @@ def _joined(
     if wide is None:
         return weight * deep
     joined = wide.copy()
-    joined[: len(deep)] += weight * deep
+    joined[: len(deep)] += np.float32(weight) * deep
     return joined
 
 

@@ -32,6 +32,7 @@ from training.finetune import TrainArguments, make_heads
 from training.leaks import check_split
 
 SHIPPED_GAZETTEER = SHIPPED.parent / "gazetteer.csv"
+SHIPPED_PLACE_MODEL = SHIPPED.parent / "place_model.json"
 N_AGREEMENT = 512
 
 
@@ -79,6 +80,7 @@ def train_bundle(
     files.save_weights(out, model.model, model.vocabulary, model.tokenizer)
     shutil.copyfile(taxonomy_path, out / files.TAXONOMY)
     shutil.copyfile(gazetteer_path, out / files.GAZETTEER)
+    shutil.copyfile(SHIPPED_PLACE_MODEL, out / SHIPPED_PLACE_MODEL.name)
     files.write_json(out / files.CALIBRATION, {head: c.to_json() for head, c in calibration.items()})
     if co is not None:
         files.write_json(out / files.CO_DEPARTMENTS, co.to_json())
