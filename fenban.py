@@ -97,12 +97,8 @@ def train(
     data: Annotated[list[Path], typer.Option(help="cases that train and are judged out of fold; may be repeated")],
     out: Annotated[Path, typer.Option(help="folder for the bundle; must be empty")],
     extra: Annotated[list[Path] | None, typer.Option(help="cases that only train: weaker labels, other tasks")] = None,
-    background: Annotated[
-        list[Path] | None, typer.Option(help="texts that are no letters (txt, jsonl, gz)")
-    ] = None,
-    test: Annotated[
-        list[Path] | None, typer.Option(help="fixed test split: recorded by hash, not trained on")
-    ] = None,
+    background: Annotated[list[Path] | None, typer.Option(help="texts that are no letters (txt, jsonl, gz)")] = None,
+    test: Annotated[list[Path] | None, typer.Option(help="fixed test split: recorded by hash, not trained on")] = None,
     encoder: Annotated[str, typer.Option(help="Hugging Face name or folder, 'tiny', or empty for none")] = "",
     epochs: Annotated[float, typer.Option(help="of the encoder")] = 4.0,
     max_tokens: Annotated[int, typer.Option(help="tokens of a letter that the encoder reads")] = 256,

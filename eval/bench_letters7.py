@@ -17,7 +17,8 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from eval.peers import Predictor, labels_of, word_char_title_svm, word_svm
 from models.case import MAX_BODY, MAX_TITLE, Case, Labels
-from training.finetune import TrainArguments, finetune
+from training.crossfit import crossfit
+from training.finetune import TrainArguments
 
 
 def read_letters(path: Path) -> list[Case]:
@@ -42,7 +43,7 @@ def fenban(encoder: str) -> Predictor:
 
     def predict(train: list[Case], test: list[Case]) -> list[str]:
         heads = {"aux": sorted(set(labels_of(train)))}
-        scores = finetune(train, heads, TrainArguments(encoder=encoder)).logits(test)["aux"]
+        scores = crossfit(train, [], heads, TrainArguments(encoder=encoder)).classifier.logits(test)["aux"]
         return [heads["aux"][i] for i in scores.argmax(axis=1)]
 
     return predict

@@ -99,4 +99,8 @@ def _domain(
     threshold = float(np.quantile(p_letter[letters], 1 - LETTERS_KEPT))
     caught = float((p_letter[~letters] < threshold).mean())
     auroc = float(roc_auc_score(letters, p_letter))
-    return replace(fitted, threshold=threshold, coverage=LETTERS_KEPT), {"n": len(truth), "auroc": auroc, "others_caught": caught}
+    return replace(fitted, threshold=threshold, coverage=LETTERS_KEPT), {
+        "n": len(truth),
+        "auroc": auroc,
+        "others_caught": caught,
+    }

@@ -90,7 +90,7 @@ def crossfit(
         cases: the judged cases.
         extra: cases that only train.
         heads: heads to serve; the encoder also learns ``aux`` where cases carry it.
-        background: texts that are no letters, for the ``domain`` head; cross-fitted with the judged cases.
+        background: texts that are no letters, for the ``domain`` head of the n-gram branch; cross-fitted too.
 
     Raises:
         ValueError: no cases, or a label outside ``heads``.
@@ -105,7 +105,7 @@ def crossfit(
     deep = finetune(rest, _with_aux(heads, rest), args) if args.encoder else None
     deep_logits = {h: s for h, s in deep.logits(judged).items() if h in heads} if deep else {}
     outside = [case.model_copy(update={"labels": Labels(domain="other")}) for case in background]
-    served = {**heads, "domain": DOMAIN} if background else heads
+    served = {**heads, "domain": DOMAIN} if background and args.ngrams else heads
     wide_logits: Logits = {}
     wide: Wide | None = None
     if args.ngrams:
@@ -114,7 +114,7 @@ def crossfit(
     weights = {head: _best_weight(head, judged, heads, wide_logits, deep_logits) for head in heads}
     logits = {h: _joined(wide_logits.get(h), deep_logits.get(h), weights.get(h, 0.0)) for h in served}
     classifier = join(wide, deep, served, weights, args)
-    everyone = [*judged, *outside] if background else judged
+    everyone = [*judged, *outside] if served is not heads else judged
     return Fitted(classifier, everyone, logits, wide_logits, deep_logits, weights)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from accelerate.state import AcceleratorState
 from safetensors.numpy import load_file
 
 from training.corpus import Corpus, mask_whole_words
@@ -20,6 +21,12 @@ def test_a_word_is_masked_whole_or_not_at_all() -> None:
     )
     assert chosen.reshape(10, 3).all(axis=1).tolist() == chosen.reshape(10, 3).any(axis=1).tolist()
     assert 4 <= chosen.sum() <= 8
+
+
+@pytest.fixture(autouse=True)
+def _fresh_accelerator() -> None:
+    """Accelerate keeps one precision per process; a Trainer of another test may have chosen its own."""
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,50 @@
+"""Both branches are judged on unseen letters, meet in one linear head, and weak labels never judge."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.case import Case, Labels
+from models.taxonomy import HEADS, Taxonomy
+from training.background import read_background
+from training.calibrate import calibrate
+from training.crossfit import crossfit, merge_copies
+from training.finetune import TrainArguments, make_heads
+
+Demo = tuple[list[Case], list[Case]]
+
+
+def test_copies_of_one_text_are_one_case_with_all_their_labels() -> None:
+    first = Case(id="1", title="停水", body="小区停水", labels=Labels(topic="urban"))
+    second = Case(id="2", title="停水", body="小区 停水", labels=Labels(topic="other", aux="城乡建设"))
+    merged = merge_copies([first, second])
+    assert [case.labels for case in merged] == [Labels(topic="urban", aux="城乡建设")]
+
+
+def test_extra_cases_train_but_are_never_judged_and_the_joined_head_adds_the_weighted_branches(demo: Demo) -> None:
+    cases, extra = demo[0][:80], demo[0][60:160]
+    heads = make_heads(cases, Taxonomy.load())
+    fitted = crossfit(cases, extra, heads, TrainArguments(encoder="tiny", epochs=0.5, min_count=2, max_tokens=32))
+    assert [case.id for case in fitted.judged] == [case.id for case in cases]
+    for head in HEADS:
+        joined = fitted.wide[head] + fitted.weights[head] * fitted.deep[head]
+        np.testing.assert_allclose(fitted.logits[head], joined, rtol=1e-5, atol=1e-5)
+
+
+def test_texts_that_are_no_letters_get_a_head_that_tells_them(demo: Demo, tmp_path: Path) -> None:
+    reviews = tmp_path / "reviews.txt"
+    reviews.write_text("\n".join(f"酒店早餐很好吃，房间干净，下次还来住，第{i}次" for i in range(60)), encoding="utf-8")
+    heads = make_heads(demo[0], Taxonomy.load())
+    background = read_background([reviews], 50, seed=1)
+    fitted = crossfit(demo[0], [], heads, TrainArguments(min_count=2), background=background)
+    calibration, metrics = calibrate(fitted, heads)
+    assert metrics["domain"]["auroc"] > 0.95
+    letters = calibration["domain"].probabilities(fitted.logits["domain"][: len(demo[0])])[:, 0]
+    assert np.mean(letters >= calibration["domain"].threshold) == pytest.approx(0.995, abs=0.01)
+
+
+def test_a_background_file_without_text_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text("\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"empty\.txt: no document"):
+        read_background([tmp_path / "empty.txt"], 10, seed=1)
