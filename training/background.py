@@ -36,8 +36,13 @@ def read_background(paths: Sequence[Path], size: int, seed: int) -> list[Case]:
     """
     rng = np.random.default_rng(seed)
     texts = [text for path in paths for text in _sample(path, size // len(paths), rng)]
-    texts += [_noise(rng) for _ in range(N_NOISE)]
+    texts += noise_texts(N_NOISE, rng)
     return [Case(id=f"background-{i}", body=text, source="background") for i, text in enumerate(texts)]
+
+
+def noise_texts(size: int, rng: np.random.Generator) -> list[str]:
+    """English-like words, keyboard noise, random Chinese characters, and repeated ones."""
+    return [_noise(rng) for _ in range(size)]
 
 
 def _sample(path: Path, size: int, rng: np.random.Generator) -> list[str]:
@@ -50,7 +55,6 @@ def _sample(path: Path, size: int, rng: np.random.Generator) -> list[str]:
 
 
 def _noise(rng: np.random.Generator) -> str:
-    """English-like words, keyboard noise, random Chinese characters, or a few repeated ones."""
     length = int(rng.integers(3, 80))
     kind = rng.integers(4)
     if kind == 0:

@@ -177,7 +177,7 @@ def _cross_fit_wide(
     hashed: list[Counted] = [letter_hashes(case.title, case.body) for case in everyone]
     labels = label_matrix(everyone, heads)
     folds = np.full(len(everyone), -1)
-    folds[:n_scored] = _folds(everyone[:n_scored])
+    folds[:n_scored] = fold_numbers(everyone[:n_scored])
     found = {head: np.zeros((n_scored, len(ids)), np.float32) for head, ids in heads.items()}
 
     def fit(rows: npt.NDArray[np.int64]) -> Wide:
@@ -200,7 +200,7 @@ def _mark(case: Case, letter: Labels) -> Case:
     return case.model_copy(update={"labels": case.labels.model_copy(update={"domain": letter.domain})})
 
 
-def _folds(cases: Sequence[Case]) -> npt.NDArray[np.int64]:
+def fold_numbers(cases: Sequence[Case]) -> npt.NDArray[np.int64]:
     """Fold of each case; near-duplicates share one."""
     folds = np.zeros(len(cases), np.int64)
     position = {id(case): row for row, case in enumerate(cases)}
