@@ -118,6 +118,8 @@ def train(
         report = train_bundle(parts["cases"], out, args, extra=parts["extra"], test=parts["test"], background=texts)
     for head, metrics in report["out_of_fold"].items():
         typer.echo(f"{head:<13}" + "  ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
+    for branch, accuracy in report["branches"].items():
+        typer.echo(f"{branch:<13}" + "  ".join(f"{head} {value:.3f}" for head, value in accuracy.items()))
     typer.echo(f"bundle {report['version']} -> {out} ({report['seconds']} s)")
 
 

@@ -1,6 +1,7 @@
 """Can the shipped model tell a citizen's letter from other texts? AUROC by kind, on texts it was not trained on.
 
-    python -m eval.bench_domain --letters ../shared/data/letters7_test.jsonl --others ../shared/data/out_of_domain.jsonl.gz
+    python -m eval.bench_domain --letters ../shared/data/letters7_test.jsonl \
+        --others ../shared/data/out_of_domain.jsonl.gz
 
 ``--others`` holds JSON lines with ``text`` and ``kind``. English and noise are made by ``training.background``
 from another seed than in training.
@@ -12,9 +13,10 @@ import gzip
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
 import typer
 from sklearn.metrics import roc_auc_score
 
@@ -44,7 +46,7 @@ def main(
     triage = Triage.load(bundle)
     threshold = triage.bundle.calibration[DOMAIN].threshold
 
-    def score(texts: list[Letter]) -> np.ndarray:
+    def score(texts: list[Letter]) -> npt.NDArray[np.floating[Any]]:
         parts = [triage.probabilities(texts[i : i + 256])[DOMAIN][:, 0] for i in range(0, len(texts), 256)]
         return np.concatenate(parts)
 

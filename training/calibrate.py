@@ -50,6 +50,20 @@ def calibrate(fitted: Fitted, heads: dict[str, list[str]]) -> tuple[dict[str, He
     return calibration, metrics
 
 
+def branch_accuracy(fitted: Fitted, heads: dict[str, list[str]]) -> Metrics:
+    """Accuracy of each branch alone and of both joined, per head, on the judged letters: the ablation."""
+    labels = label_matrix(fitted.judged, heads)
+    found: Metrics = {}
+    for name, scores in (("ngrams", fitted.wide), ("encoder", fitted.deep), ("joined", fitted.logits)):
+        if not scores:
+            continue
+        found[name] = {}
+        for column, head in enumerate(heads):
+            known = np.flatnonzero(labels[: len(scores[head]), column] != MASKED)
+            found[name][head] = float(accuracy_score(labels[known, column], scores[head][known].argmax(axis=1)))
+    return found
+
+
 def _marked(case: Any, with_domain: bool) -> Any:
     if not with_domain or case.labels.domain:
         return case

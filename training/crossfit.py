@@ -163,7 +163,7 @@ def _add_deep_heads(model: FenbanClassifier, deep: FenbanClassifier, weights: di
                 source = deep.outputs[head]
                 assert isinstance(source, torch.nn.Linear)
                 layer.weight[:, first:] = weights[head] * source.weight
-                layer.bias += weights[head] * source.bias
+                layer.bias.add_(weights[head] * source.bias)
 
 
 def _cross_fit_wide(

@@ -223,7 +223,14 @@ def _batch(
     )
 
 
-def _checkpoint(model, optimizers, schedulers, progress, out: Path, accelerator: Accelerator) -> None:  # type: ignore[no-untyped-def]
+def _checkpoint(
+    model: Any,
+    optimizers: list[Any],
+    schedulers: list[Any],
+    progress: dict[str, float],
+    out: Path,
+    accelerator: Accelerator,
+) -> None:
     if not accelerator.is_main_process:
         return
     state = {
@@ -237,7 +244,9 @@ def _checkpoint(model, optimizers, schedulers, progress, out: Path, accelerator:
     partial.replace(out / "checkpoint.pt")
 
 
-def _resume(model, optimizers, schedulers, path: Path, accelerator: Accelerator) -> dict[str, float]:  # type: ignore[no-untyped-def]
+def _resume(
+    model: Any, optimizers: list[Any], schedulers: list[Any], path: Path, accelerator: Accelerator
+) -> dict[str, float]:
     if not path.exists():
         return {"step": 0, "loss": 0.0, "tokens": 0}
     state = torch.load(path, map_location=accelerator.device, weights_only=True)
@@ -249,8 +258,12 @@ def _resume(model, optimizers, schedulers, path: Path, accelerator: Accelerator)
 
 
 def _write(
-    model: ModernBertForMaskedLM, tokenizer, args: PretrainArguments, progress: dict[str, float], out: Path
-) -> None:  # type: ignore[no-untyped-def]
+    model: ModernBertForMaskedLM,
+    tokenizer: PreTrainedTokenizerFast,
+    args: PretrainArguments,
+    progress: dict[str, float],
+    out: Path,
+) -> None:
     model.model.save_pretrained(out)
     save_tokenizer(tokenizer, out)
     record = {**asdict(args), **progress, "vocabulary": len(tokenizer), "parameters": model.model.num_parameters()}
