@@ -62,6 +62,15 @@ def find_leaks(
     return sorted(leaks, key=lambda leak: -leak.similarity)[:limit]
 
 
+def without_copies(train: Sequence[Case], test: Sequence[Letter]) -> list[Case]:
+    """The training cases that are no near-duplicate of a test letter; ``find_leaks`` names one copy at a time."""
+    kept = list(train)
+    while leaks := find_leaks(kept, test):
+        copies = {leak.first for leak in leaks}
+        kept = [case for row, case in enumerate(kept) if row not in copies]
+    return kept
+
+
 def duplicate_groups(cases: Sequence[Case], *, threshold: float = THRESHOLD) -> list[str]:
     """A key per case for ``training.split``: copies of each other, and cases of one recorded group, share it.
 

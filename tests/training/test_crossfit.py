@@ -11,6 +11,7 @@ from training.background import read_background
 from training.calibrate import calibrate
 from training.crossfit import crossfit, merge_copies
 from training.finetune import TrainArguments, make_heads
+from training.leaks import without_copies
 
 Demo = tuple[list[Case], list[Case]]
 
@@ -48,3 +49,12 @@ def test_a_background_file_without_text_is_refused_by_name(tmp_path: Path) -> No
     (tmp_path / "empty.txt").write_text("\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"empty\.txt: no document"):
         read_background([tmp_path / "empty.txt"], 10, seed=1)
+
+
+def test_copies_of_test_letters_are_left_out_of_training(demo: Demo) -> None:
+    test = demo[1][:20]
+    copies = [case.model_copy(update={"id": f"copy-{case.id}", "body": f"{case.body}谢谢"}) for case in test]
+    long_enough = [case for case in copies if len(case.body) > 60]
+    assert len(long_enough) > 10
+    kept = without_copies([*demo[0][:30], *long_enough, *long_enough], test)
+    assert [case.id for case in kept] == [case.id for case in demo[0][:30]]
