@@ -21,7 +21,7 @@ run: install
 	$(BIN)/bentoml serve serving.service:Fenban --host 127.0.0.1 --port $(PORT)
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs
 
 lint: install
 	$(BIN)/ruff check .
