@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
@@ -26,7 +26,9 @@ from models.suggestion import (
     UnitSuggestion,
     Versions,
 )
-from models.triage import Triage
+
+if TYPE_CHECKING:
+    from models.triage import Triage
 
 Curve = tuple[float, float]
 UNIT_CURVE: Curve = (1.89, 0.943)
