@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from sklearn.metrics import accuracy_score, f1_score
 
-from eval.peers import Predictor, labels_of, word_char_title_svm, word_svm
+from eval.peers import Predictor, fasttext_tuned, labels_of, text_cnn, word_char_title_svm, word_svm
 from models.case import MAX_BODY, MAX_TITLE, Case, Labels
 from training.crossfit import crossfit
 from training.finetune import TrainArguments
@@ -53,6 +53,7 @@ def main(
     train: Annotated[Path, typer.Option(help="JSON lines with title, body, label")],
     test: Annotated[Path, typer.Option(help="the same form, never used for choices")],
     encoder: Annotated[str, typer.Option(help="also ours with this encoder: a name, a folder, or 'tiny'")] = "",
+    slow_peers: Annotated[bool, typer.Option(help="also fastText tuned (pip install .[bench]) and TextCNN")] = False,
 ) -> None:
     """Train each model on TRAIN and print its macro-F1 and accuracy on TEST."""
     fitting, judging = read_letters(train), read_letters(test)
@@ -61,6 +62,8 @@ def main(
         "TF-IDF word + char(1-4) + title char(1-3) + LinearSVC": word_char_title_svm,
         "fenban, n-grams": fenban(""),
     }
+    if slow_peers:
+        models |= {"fastText, tuned": fasttext_tuned, "TextCNN": text_cnn}
     if encoder:
         models[f"fenban, n-grams + encoder {encoder}"] = fenban(encoder)
     print(f"{'model':<56} macro-F1  accuracy  seconds")
