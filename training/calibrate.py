@@ -30,7 +30,7 @@ def calibrate(fitted: Fitted, heads: dict[str, list[str]]) -> tuple[dict[str, He
         ValueError: a head has too few judged letters; names the head.
     """
     served = {**heads, "domain": DOMAIN} if "domain" in fitted.logits else heads
-    labels = label_matrix([_marked(case, "domain" in served) for case in fitted.judged], served)
+    labels = label_matrix(fitted.judged, served)
     calibration: dict[str, HeadCalibration] = {}
     metrics: Metrics = {}
     for column, head in enumerate(served):
@@ -51,23 +51,20 @@ def calibrate(fitted: Fitted, heads: dict[str, list[str]]) -> tuple[dict[str, He
 
 
 def branch_accuracy(fitted: Fitted, heads: dict[str, list[str]]) -> Metrics:
-    """Accuracy of each branch alone and of both joined, per head, on the judged letters: the ablation."""
-    labels = label_matrix(fitted.judged, heads)
+    """Accuracy of each branch alone and of both joined, per head, on the judged letters: the ablation.
+
+    Empty where a branch is left out: then there is nothing to compare.
+    """
     found: Metrics = {}
+    if not (fitted.wide and fitted.deep):
+        return found
+    labels = label_matrix(fitted.judged, heads)
     for name, scores in (("ngrams", fitted.wide), ("encoder", fitted.deep), ("joined", fitted.logits)):
-        if not scores:
-            continue
         found[name] = {}
         for column, head in enumerate(heads):
             known = np.flatnonzero(labels[: len(scores[head]), column] != MASKED)
             found[name][head] = float(accuracy_score(labels[known, column], scores[head][known].argmax(axis=1)))
     return found
-
-
-def _marked(case: Any, with_domain: bool) -> Any:
-    if not with_domain or case.labels.domain:
-        return case
-    return case.model_copy(update={"labels": case.labels.model_copy(update={"domain": "letter"})})
 
 
 def _measure(scores: Floats, truth: npt.NDArray[np.int64], whole: HeadCalibration) -> dict[str, float]:

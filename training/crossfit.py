@@ -102,15 +102,17 @@ def crossfit(
     judged, rest = list(cases), extra
     if args.encoder and not extra:
         rest, judged = split_cases(cases, JUDGED_SHARE, salt="calibration")
+    served = heads
+    if background and args.ngrams:
+        served = {**heads, "domain": DOMAIN}
+        judged, rest = [_as_letter(case) for case in judged], [_as_letter(case) for case in rest]
     deep = finetune(rest, _with_aux(heads, rest), args) if args.encoder else None
     deep_logits = {h: s for h, s in deep.logits(judged).items() if h in heads} if deep else {}
     outside = [case.model_copy(update={"labels": Labels(domain="other")}) for case in background]
-    served = {**heads, "domain": DOMAIN} if background and args.ngrams else heads
     wide_logits: Logits = {}
     wide: Wide | None = None
     if args.ngrams:
-        others = [] if rest is extra else rest
-        wide_logits, wide = _cross_fit_wide(judged, [*others, *extra], outside, served, args)
+        wide_logits, wide = _cross_fit_wide(judged, rest, outside, served, args)
     weights = {head: _best_weight(head, judged, heads, wide_logits, deep_logits) for head in heads}
     logits = {h: _joined(wide_logits.get(h), deep_logits.get(h), weights.get(h, 0.0)) for h in served}
     classifier = join(wide, deep, served, weights, args)
@@ -170,9 +172,7 @@ def _cross_fit_wide(
     judged: list[Case], rest: list[Case], outside: list[Case], heads: dict[str, list[str]], args: TrainArguments
 ) -> tuple[Logits, Wide]:
     """Out-of-fold margins of ``judged`` and ``outside``, and the SVMs fitted on every case."""
-    letter = Labels(domain="letter") if outside else Labels()
-    marked = [_mark(case, letter) for case in (*judged, *rest)]
-    everyone = [*marked[: len(judged)], *outside, *marked[len(judged) :]]
+    everyone = [*judged, *outside, *rest]
     n_scored = len(judged) + len(outside)
     hashed: list[Counted] = [letter_hashes(case.title, case.body) for case in everyone]
     labels = label_matrix(everyone, heads)
@@ -194,10 +194,8 @@ def _cross_fit_wide(
     return found, fit(np.arange(len(everyone)))
 
 
-def _mark(case: Case, letter: Labels) -> Case:
-    if letter.domain is None:
-        return case
-    return case.model_copy(update={"labels": case.labels.model_copy(update={"domain": letter.domain})})
+def _as_letter(case: Case) -> Case:
+    return case.model_copy(update={"labels": case.labels.model_copy(update={"domain": "letter"})})
 
 
 def fold_numbers(cases: Sequence[Case]) -> npt.NDArray[np.int64]:
