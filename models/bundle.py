@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from models.classifier import FenbanClassifier, FenbanConfig
 from models.co import CoDepartments
 from models.confidence import HeadCalibration
-from models.features import NgramVocabulary
+from models.features import NgramVocabulary, WordTable
 from models.policy import Policy
 from models.precision import agrees, bf16_is_faster
 from models.taxonomy import Taxonomy
@@ -67,7 +67,11 @@ class Bundle:
         vocabulary = None
         if config.vocabulary_size:
             hashes = tensors.pop("ngram_hashes").numpy().view(np.uint64)
-            vocabulary = NgramVocabulary(hashes, tensors.pop("ngram_idf").float().numpy())
+            words = WordTable()
+            if "word_hashes" in tensors:
+                known = tensors.pop("word_hashes").numpy().view(np.uint64)
+                words = WordTable(known, tensors.pop("word_idf").float().numpy())
+            vocabulary = NgramVocabulary(hashes, tensors.pop("ngram_idf").float().numpy(), words)
         model = FenbanClassifier(config)
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=True)
         if model.deep is not None and agrees(manifest.get("bf16")) and bf16_is_faster():
@@ -90,6 +94,9 @@ def save_weights(
     if vocabulary is not None:
         tensors["ngram_hashes"] = torch.from_numpy(vocabulary.hashes.view(np.int64).copy())
         tensors["ngram_idf"] = torch.from_numpy(vocabulary.idf).half()
+        if len(vocabulary.words.hashes):
+            tensors["word_hashes"] = torch.from_numpy(vocabulary.words.hashes.view(np.int64).copy())
+            tensors["word_idf"] = torch.from_numpy(vocabulary.words.idf).half()
     save_file(tensors, folder / WEIGHTS)
     names = ("heads", "vocabulary_size", "ngram_dim", "encoder", "max_tokens")
     write_json(folder / CONFIG, {name: getattr(model.config, name) for name in names})

@@ -22,7 +22,7 @@ class FenbanConfig(PreTrainedConfig):
 
     Args:
         heads: head name to its label ids, in the order of the logits; made from the taxonomy.
-        vocabulary_size: number of n-grams known; 0 leaves the wide branch out.
+        vocabulary_size: n-grams and words known; 0 leaves the wide branch out.
         ngram_dim: width of the n-gram embedding.
         encoder: configuration of the encoder as a dict with ``model_type``; ``None`` leaves it out.
         max_tokens: tokens of title and body that the encoder reads.

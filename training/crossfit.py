@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +26,11 @@ from models.batching import make_batch
 from models.case import Case, Labels
 from models.classifier import MASKED, FenbanClassifier, FenbanConfig
 from models.confidence import log_loss
-from models.features import NgramVocabulary, letter_hashes, normalize
+from models.features import NgramVocabulary, letter_features, normalize
 from training.finetune import DOMAIN, Deep, TrainArguments, finetune, label_matrix
-from training.linear import Counted, Wide, fit_wide, fold_in
+from training.linear import Wide, fit_wide, fold_in
 from training.split import split_cases
+from training.vectors import WordVectors
 
 FOLDS = 5
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0)
@@ -140,7 +142,7 @@ def join(
     """One model whose heads see both branches' features: ``wide + weight * deep`` as a single linear layer."""
     config = FenbanConfig(
         heads=heads,
-        vocabulary_size=len(wide.vocabulary.hashes) if wide else 0,
+        vocabulary_size=len(wide.vocabulary) if wide else 0,
         ngram_dim=args.ngram_dim,
         encoder=deep.model.config.encoder if deep else None,
         max_tokens=args.max_tokens,
@@ -174,22 +176,28 @@ def _cross_fit_wide(
     """Out-of-fold margins of ``judged`` and ``outside``, and the SVMs fitted on every case."""
     everyone = [*judged, *outside, *rest]
     n_scored = len(judged) + len(outside)
-    hashed: list[Counted] = [letter_hashes(case.title, case.body) for case in everyone]
+    found_in = [letter_features(case.title, case.body) for case in everyone]
+    vectors = WordVectors.load(Path(args.vectors)) if args.vectors else None
     labels = label_matrix(everyone, heads)
     folds = np.full(len(everyone), -1)
     folds[:n_scored] = fold_numbers(everyone[:n_scored])
     found = {head: np.zeros((n_scored, len(ids)), np.float32) for head, ids in heads.items()}
 
     def fit(rows: npt.NDArray[np.int64]) -> Wide:
-        letters = [hashed[i] for i in rows]
         return fit_wide(
-            letters, labels[rows], heads, min_count=args.min_count, max_size=args.max_ngrams, seed=args.seed
+            [found_in[i] for i in rows],
+            labels[rows],
+            heads,
+            min_count=args.min_count,
+            max_size=args.max_ngrams,
+            seed=args.seed,
+            vectors=vectors,
         )
 
     for fold in range(FOLDS):
         scored = np.flatnonzero(folds == fold)
         if len(scored):
-            for head, scores in fit(np.flatnonzero(folds != fold)).logits([hashed[i] for i in scored]).items():
+            for head, scores in fit(np.flatnonzero(folds != fold)).logits([found_in[i] for i in scored]).items():
                 found[head][scored] = scores
     return found, fit(np.arange(len(everyone)))
 

@@ -39,6 +39,7 @@ class TrainArguments:
         ngrams: whether the n-gram branch is used.
         max_ngrams, min_count: size of the n-gram vocabulary, and letters an n-gram must occur in.
         ngram_dim: rank of the n-gram branch.
+        vectors: file of word vectors (``training.vectors``) for the n-gram branch; empty leaves them out.
         epochs, batch_size, learning_rate: of the Trainer; not used without an encoder.
         max_tokens: tokens of a letter that the encoder reads.
         seed: of initialisation, SVMs, data order and dropout.
@@ -49,6 +50,7 @@ class TrainArguments:
     max_ngrams: int = 100_000
     min_count: int = 3
     ngram_dim: int = 72
+    vectors: str = ""
     epochs: float = 4.0
     batch_size: int = 32
     learning_rate: float = 5e-4

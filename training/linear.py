@@ -6,18 +6,19 @@ fitted, and their weight matrix ``(n_outputs, n_ngrams)`` is factored by its lea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 from sklearn.svm import LinearSVC
 
 from models.batching import Ngrams
 from models.classifier import MASKED, FenbanClassifier
-from models.features import NgramVocabulary
+from models.features import Features, NgramVocabulary
+from training.vectors import WordVectors
 
 SCALE = 4.0
 """Logits per unit of SVM margin, so that both branches speak in logits of about one size."""
@@ -27,21 +28,23 @@ BALANCED = frozenset({"urgency", "domain"})
 """Heads with class weights: missing a rare 特急 costs most. Elsewhere balancing lowers accuracy, since rare
 classes are no worse to miss."""
 
+MEANING = 0.3
+"""Mean length of a letter's mean word vector beside its n-grams, which have length 1."""
+
 Floats = npt.NDArray[np.float32]
-Counted = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
 class Wide:
-    """Fitted SVMs: ``weights`` head to ``(n_labels, n_ngrams)``, ``biases`` head to ``(n_labels,)``."""
+    """Fitted SVMs: ``weights`` head to ``(n_labels, len(vocabulary))``, ``biases`` head to ``(n_labels,)``."""
 
     vocabulary: NgramVocabulary
     weights: dict[str, Floats]
     biases: dict[str, Floats]
 
-    def logits(self, letters: Sequence[Counted]) -> dict[str, Floats]:
+    def logits(self, letters: Sequence[Features]) -> dict[str, Floats]:
         """Scaled margins per head, ``(n_letters, n_labels)``."""
-        rows = sparse([self.vocabulary.weigh(*pair) for pair in letters], len(self.vocabulary.hashes))
+        rows = sparse([self.vocabulary.weigh(letter) for letter in letters], len(self.vocabulary))
         return {head: SCALE * (np.asarray(rows @ w.T) + self.biases[head]) for head, w in self.weights.items()}
 
 
@@ -53,19 +56,21 @@ def sparse(rows: Sequence[Ngrams], n_columns: int) -> csr_matrix:
 
 
 def fit_wide(
-    letters: Sequence[Counted],
+    letters: Sequence[Features],
     labels: npt.NDArray[np.int64],
     heads: dict[str, list[str]],
     *,
     min_count: int,
     max_size: int,
     seed: int,
+    vectors: WordVectors | None = None,
 ) -> Wide:
     """Fit one SVM per head on the letters that carry its label.
 
     Args:
-        letters: n-gram hashes and counts, see ``models.features.letter_hashes``.
+        letters: what ``models.features.letter_features`` found in each.
         labels: class indices ``(n_letters, n_heads)``, ``MASKED`` where unknown.
+        vectors: word vectors; the SVMs see a letter's mean vector beside its n-grams.
 
     Returns:
         A class without a letter has zero weights and bias -1, the margin of "no".
@@ -74,14 +79,15 @@ def fit_wide(
     if "domain" in heads:
         in_domain = labels[:, list(heads).index("domain")] != heads["domain"].index("other")
     vocabulary = NgramVocabulary.fit(
-        (hashes for (hashes, _), kept in zip(letters, in_domain, strict=True) if kept),
+        (letter.hashes for letter, kept in zip(letters, in_domain, strict=True) if kept),
         min_count=min_count,
         max_size=max_size,
+        words=vectors.table if vectors else None,
     )
-    matrix = sparse([vocabulary.weigh(*pair) for pair in letters], len(vocabulary.hashes))
+    matrix, unfold = _inputs(sparse([vocabulary.weigh(letter) for letter in letters], len(vocabulary)), vectors)
     weights, biases = {}, {}
     for column, (head, ids) in enumerate(heads.items()):
-        weight = np.zeros((len(ids), len(vocabulary.hashes)), np.float32)
+        weight = np.zeros((len(ids), matrix.shape[1]), np.float32)
         bias = np.full(len(ids), -1.0, np.float32)
         known = np.flatnonzero(labels[:, column] != MASKED)
         present = np.unique(labels[known, column])
@@ -92,8 +98,26 @@ def fit_wide(
             two = len(present) == 2
             weight[present] = np.vstack([-machine.coef_, machine.coef_]) if two else machine.coef_
             bias[present] = np.append(-machine.intercept_, machine.intercept_) if two else machine.intercept_
-        weights[head], biases[head] = weight, bias
+        weights[head], biases[head] = unfold(weight), bias
     return Wide(vocabulary, weights, biases)
+
+
+def _inputs(rows: csr_matrix, vectors: WordVectors | None) -> tuple[csr_matrix, Callable[[Floats], Floats]]:
+    """What the SVMs see, and how their weights become weights of n-grams and words.
+
+    The last columns of ``rows``, one a word, become the mean vector of the letter's words; a weight of the
+    mean is a weight of each word, by its vector.
+    """
+    if vectors is None:
+        return rows, lambda weight: weight
+    n_ngrams = rows.shape[1] - len(vectors.vectors)
+    means = rows[:, n_ngrams:] @ vectors.vectors
+    scale = np.float32(MEANING / (float(np.linalg.norm(means, axis=1).mean()) or 1.0))
+
+    def unfold(weight: Floats) -> Floats:
+        return np.hstack([weight[:, :n_ngrams], scale * weight[:, n_ngrams:] @ vectors.vectors.T])
+
+    return hstack([rows[:, :n_ngrams], csr_matrix(scale * means)]).tocsr(), unfold
 
 
 def fold_in(model: FenbanClassifier, wide: Wide) -> None:
