@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import jieba
-import numpy as np
 import torch
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
