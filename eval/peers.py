@@ -27,6 +27,9 @@ from training.split import split_cases
 Predictor = Callable[[list[Case], list[Case]], list[str]]
 DEV_SHARE = 0.15
 SEED = 20261124
+FASTTEXT_THREADS = 10
+"""fastText 0.9.2 draws a tenth of its embeddings per thread and leaves the rest at zero (or at whatever the memory
+holds) where there are fewer than ten (github.com/facebookresearch/fastText/issues/1061)."""
 
 
 def labels_of(cases: Sequence[Case], head: str = "aux") -> list[str]:
@@ -81,8 +84,8 @@ def word_char_title_svm(train: list[Case], test: list[Case], head: str = "aux") 
 def fasttext_arguments(train: list[Case], head: str = "aux", *, seconds: int = 300) -> dict[str, Any]:
     """Arguments of fastText (Joulin et al. 2017) that its own autotune finds, on a part of ``train``.
 
-    The metric is the library's micro F1 on ``DEV_SHARE`` of ``train``, with one thread and ``SEED``. The search
-    stops by the clock, so a busier machine tries fewer settings: report the arguments beside the figure.
+    The metric is the library's micro F1 on ``DEV_SHARE`` of ``train``. The search stops by the clock, so a busier
+    machine tries fewer settings: report the arguments beside the figure.
 
     Raises:
         ImportError: fastText is not installed.
@@ -92,30 +95,33 @@ def fasttext_arguments(train: list[Case], head: str = "aux", *, seconds: int = 3
     with tempfile.TemporaryDirectory() as folder:
         path = _fasttext_file(dev, head, names, Path(folder) / "dev.txt")
         search = {"autotuneValidationFile": str(path), "autotuneMetric": "f1", "autotuneDuration": seconds}
-        found = _train_fasttext(fitting, head, names, search).f.getArgs()
+        found = train_fasttext(fitting, head, names, search).f.getArgs()
     return {name: getattr(found, name) for name in FASTTEXT_TUNED}
 
 
 def fasttext_with(train: list[Case], test: list[Case], head: str, arguments: dict[str, Any]) -> list[str]:
-    """fastText on jieba words with given arguments, fitted on all of ``train``; the same arguments, the same labels.
+    """fastText on jieba words with given arguments, fitted on all of ``train``.
+
+    Its threads write without locks, so two runs differ in a few letters.
 
     Raises:
         ImportError: fastText is not installed.
     """
     names = sorted(set(labels_of(train, head)))
-    said, _ = _train_fasttext(train, head, names, arguments).predict([_cut(case) for case in test])
+    said, _ = train_fasttext(train, head, names, arguments).predict([_cut(case) for case in test])
     return [names[int(row[0].removeprefix("__label__"))] for row in said]
 
 
 FASTTEXT_TUNED = ("lr", "epoch", "dim", "wordNgrams", "bucket", "minCount", "minn", "maxn")
 
 
-def _train_fasttext(cases: list[Case], head: str, names: list[str], arguments: dict[str, Any]) -> Any:
+def train_fasttext(cases: list[Case], head: str, names: list[str], arguments: dict[str, Any]) -> Any:
+    """A fastText model of ``head``, whose label ``i`` is ``names[i]``."""
     import fasttext
 
     with tempfile.TemporaryDirectory() as folder:
         path = _fasttext_file(cases, head, names, Path(folder) / "train.txt")
-        return fasttext.train_supervised(input=str(path), thread=1, seed=SEED, verbose=0, **arguments)
+        return fasttext.train_supervised(input=str(path), thread=FASTTEXT_THREADS, seed=SEED, verbose=0, **arguments)
 
 
 def _fasttext_file(cases: list[Case], head: str, names: list[str], path: Path) -> Path:
@@ -158,9 +164,11 @@ class TextCnn(nn.Module):
         return logits
 
 
-def text_cnn(train: list[Case], test: list[Case], head: str = "aux") -> list[str]:
+def text_cnn(
+    train: list[Case], test: list[Case], head: str = "aux", *, options: TextCnnOptions | None = None
+) -> list[str]:
     """TextCNN; the number of epochs is the best on a part of ``train``, then it is trained on all of it."""
-    options = TextCnnOptions()
+    options = options or TextCnnOptions()
     fitting, dev = split_cases(train, DEV_SHARE, salt="textcnn")
     epochs, best = 1, -1.0
     for epoch, said in enumerate(_train_cnn(fitting, dev, head, options, options.max_epochs), 1):
