@@ -21,6 +21,7 @@ from eval.schema import Metrics
 from models.case import Case, Labels
 from models.triage import SHIPPED_BUNDLE
 from training.cases import read_cases, write_cases
+from training.split import group_key
 
 RNG = np.random.default_rng(11)
 N, COPIES = 300, 6
@@ -110,6 +111,9 @@ def test_reworded_copies_are_one_group_up_to_the_limit_and_equal_texts_above(tmp
     assert near.codes[0] == near.codes[1] == near.codes[2] != near.codes[3]
     assert (equal.count, equal.grouping) == (4, "equal_texts")
     assert equal.codes[0] == equal.codes[1] != equal.codes[2]
+    keys = [group_key(case) for case in petitions()]
+    same = np.array(keys)[:, None] == np.array(keys)
+    assert np.array_equal(equal.codes[:, None] == equal.codes, same)
     for found in (near, equal):
         assert found.codes[4] == found.codes[5]
         assert sorted(set(found.codes)) == list(range(found.count))
