@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 3000
 
-.PHONY: run test lint install clean
+.PHONY: run test lint bench install clean
 
 # torch comes first and with pip: its CPU build must be there before anything asks for "torch".
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -27,6 +27,9 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: install
+	@$(BIN)/python -m eval.bench
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

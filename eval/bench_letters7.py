@@ -1,24 +1,49 @@
-"""Seven topics of letters7: our classifier beside what a user would pick instead, one run, one split.
+"""Seven topics of letters7: our classifier beside what a user would pick instead, each row on the same split.
 
     python -m eval.bench_letters7 --train ../shared/data/letters7_train.jsonl --test ../shared/data/letters7_test.jsonl
 
-Rows need ``title``, ``body`` and ``label``. Nothing is chosen on the second file.
+Without ``--only`` the rows that take seconds are measured. The slow ones are asked for by name:
+``--only fasttext`` (``pip install .[bench]``), ``--only text-cnn``, and with ``--encoder FOLDER``
+``--only transformer``, ``--only encoder``, ``--only fenban-encoder``. Files need ``title``, ``body`` and
+``label`` per line. Nothing is chosen on the second file.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from sklearn.metrics import accuracy_score, f1_score
 
-from eval.peers import Predictor, fasttext_tuned, labels_of, text_cnn, word_char_title_svm, word_svm
+from eval.peers import (
+    Predictor,
+    encoder_alone,
+    fasttext_arguments,
+    fasttext_with,
+    labels_of,
+    text_cnn,
+    word_char_title_svm,
+    word_svm,
+)
 from models.case import MAX_BODY, MAX_TITLE, Case, Labels
 from training.crossfit import crossfit
 from training.finetune import TrainArguments
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of the rows that have any; ``fasttext`` replaces the search for arguments."""
+
+    encoder: str = ""
+    epochs: float = 4.0
+    max_tokens: int = 256
+    autotune_seconds: int = 300
+    fasttext: dict[str, Any] | None = None
 
 
 def read_letters(path: Path) -> list[Case]:
@@ -49,29 +74,77 @@ def fenban(encoder: str) -> Predictor:
     return predict
 
 
+def fasttext(settings: Settings) -> Predictor:
+    """fastText with the arguments that its autotune finds; they are printed, and can be given again."""
+
+    def predict(train: list[Case], test: list[Case]) -> list[str]:
+        arguments = settings.fasttext or fasttext_arguments(train, seconds=settings.autotune_seconds)
+        typer.echo(f"fastText: {json.dumps(arguments)}")
+        return fasttext_with(train, test, "aux", arguments)
+
+    return predict
+
+
+def _alone(settings: Settings, *, pretrained: bool) -> Predictor:
+    return encoder_alone(
+        settings.encoder, pretrained=pretrained, epochs=settings.epochs, max_tokens=settings.max_tokens
+    )
+
+
+ROWS: dict[str, tuple[str, Callable[[Settings], Predictor]]] = {
+    "word-svm": ("TF-IDF word(1,2) + LinearSVC", lambda _: word_svm),
+    "svm": ("TF-IDF word + char(1-4) + title char(1-3) + LinearSVC", lambda _: word_char_title_svm),
+    "fasttext": ("fastText, autotuned", fasttext),
+    "text-cnn": ("TextCNN", lambda _: text_cnn),
+    "transformer": ("transformer of the encoder's size, not pretrained", lambda s: _alone(s, pretrained=False)),
+    "encoder": ("the encoder with its pretraining, alone", lambda s: _alone(s, pretrained=True)),
+    "fenban": ("fenban, n-grams", lambda _: fenban("")),
+    "fenban-encoder": ("fenban, n-grams + encoder", lambda s: fenban(s.encoder)),
+}
+QUICK = ("word-svm", "svm", "fenban")
+NEED_ENCODER = ("transformer", "encoder", "fenban-encoder")
+
+
+def chosen_rows(only: list[str], encoder: str) -> list[str]:
+    """The rows to measure, in the order of the table.
+
+    Raises:
+        ValueError: no row has that name, or a row needs an encoder that is not given.
+    """
+    for name in only:
+        if name not in ROWS:
+            raise ValueError(f"--only {name}: must be one of {', '.join(ROWS)}")
+        if name in NEED_ENCODER and not encoder:
+            raise ValueError(f"--only {name}: needs --encoder, a Hugging Face name or folder")
+    return [name for name in ROWS if name in (only or QUICK)]
+
+
 def main(
     train: Annotated[Path, typer.Option(help="JSON lines with title, body, label")],
     test: Annotated[Path, typer.Option(help="the same form, never used for choices")],
-    encoder: Annotated[str, typer.Option(help="also ours with this encoder: a name, a folder, or 'tiny'")] = "",
-    slow_peers: Annotated[bool, typer.Option(help="also fastText tuned (pip install .[bench]) and TextCNN")] = False,
+    only: Annotated[list[str] | None, typer.Option(help=f"row to measure, repeatable: {', '.join(ROWS)}")] = None,
+    encoder: Annotated[str, typer.Option(help="encoder of the rows that need one: a name or a folder")] = "",
+    epochs: Annotated[float, typer.Option(help="of the rows transformer and encoder")] = Settings.epochs,
+    max_tokens: Annotated[int, typer.Option(help="of the rows transformer and encoder")] = Settings.max_tokens,
+    autotune_seconds: Annotated[int, typer.Option(help="search of the row fasttext")] = Settings.autotune_seconds,
+    fasttext: Annotated[str, typer.Option(help="arguments found before, as JSON: no search")] = "",
 ) -> None:
     """Train each model on TRAIN and print its macro-F1 and accuracy on TEST."""
+    try:
+        names = chosen_rows(only or [], encoder)
+        found = json.loads(fasttext) if fasttext else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    settings = Settings(encoder, epochs, max_tokens, autotune_seconds, found)
     fitting, judging = read_letters(train), read_letters(test)
-    models: dict[str, Predictor] = {
-        "TF-IDF word(1,2) + LinearSVC": word_svm,
-        "TF-IDF word + char(1-4) + title char(1-3) + LinearSVC": word_char_title_svm,
-        "fenban, n-grams": fenban(""),
-    }
-    if slow_peers:
-        models |= {"fastText, tuned": fasttext_tuned, "TextCNN": text_cnn}
-    if encoder:
-        models[f"fenban, n-grams + encoder {encoder}"] = fenban(encoder)
+    truth = labels_of(judging)
     print(f"{'model':<56} macro-F1  accuracy  seconds")
-    for name, predict in models.items():
+    for name in names:
+        title, make = ROWS[name]
         began = time.perf_counter()
-        predicted, truth = predict(fitting, judging), labels_of(judging)
+        predicted = make(settings)(fitting, judging)
         score, accuracy = f1_score(truth, predicted, average="macro"), accuracy_score(truth, predicted)
-        print(f"{name:<56} {score:8.4f}  {accuracy:8.4f}  {time.perf_counter() - began:7.0f}", flush=True)
+        print(f"{title:<56} {score:8.4f}  {accuracy:8.4f}  {time.perf_counter() - began:7.0f}", flush=True)
 
 
 if __name__ == "__main__":

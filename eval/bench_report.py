@@ -2,8 +2,8 @@
 
     python -m eval.bench_report --letters 1000000
 
-Letters and predictions are simulated (authored letters under new ids; labels, confidences and sets drawn
-at random); the report is then built from the stored files in a process of its own, as
+Letters and predictions are simulated (authored letters, nine in ten made distinct by a number; labels,
+confidences and sets drawn at random); the report is then built from the stored files in a process of its own, as
 ``fenban evaluate --reuse`` does, and its wall time and peak resident memory are printed.
 """
 
@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 
-from eval.evaluate import Options, write_report
+from eval.evaluate import METRICS, Options, write_report
 from eval.operating import DECISIONS
 from eval.predictions import ALL_HEADS, WITH_DISTRIBUTION, Predictions, describe, schema
 from eval.promotion import Promotion
@@ -35,6 +35,7 @@ from training.importer import Mapping, import_cases
 AUTHORED = Path("training/data/authored.jsonl")
 CHUNK = 50_000
 RIGHT = 0.85
+COPIED = 0.1
 
 
 def simulate(n: int, folder: Path, seed: int = 1) -> None:
@@ -53,8 +54,21 @@ def simulate(n: int, folder: Path, seed: int = 1) -> None:
     ):
         for start in range(0, n, CHUNK):
             size = min(CHUNK, n - start)
-            cases.write_table(letters.take(rng.integers(0, len(letters), size)))
+            cases.write_table(_distinct(letters.take(rng.integers(0, len(letters), size)), start, rng))
             said.write_table(pa.table(dict(_columns(facts, start, size, rng)), schema=form))
+
+
+def _distinct(letters: pa.Table, start: int, rng: np.random.Generator) -> pa.Table:
+    """The letters with a number of their own in the body, but for a share of ``COPIED``; none has a recorded group."""
+    copied = rng.random(len(letters)) < COPIED
+    bodies = letters.column("body").to_pylist()
+    told = [
+        body if same else f"{body}（{start + i}）" for i, (body, same) in enumerate(zip(bodies, copied, strict=True))
+    ]
+    empty = pa.nulls(len(letters), pa.string())
+    for name, column in (("body", pa.array(told, pa.string())), ("group", empty)):
+        letters = letters.set_column(letters.schema.get_field_index(name), letters.schema.field(name), column)
+    return letters
 
 
 def _columns(facts: dict[str, Any], start: int, size: int, rng: np.random.Generator) -> Iterator[tuple[str, Any]]:
@@ -126,8 +140,12 @@ def main(
             simulate(letters, work)
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             seconds, gigabytes = pool.apply(build, (work,))
+        groups = json.loads((work / METRICS).read_text(encoding="utf-8"))["data"]["groups"]
         sizes = {path.name: path.stat().st_size // 2**20 for path in sorted(work.iterdir())}
-    print(f"{letters:,} predictions: report in {seconds:.0f} s, peak memory {gigabytes:.2f} GB; files in MB: {sizes}")
+    print(
+        f"{letters:,} predictions in {groups:,} groups: report in {seconds:.0f} s, peak memory {gigabytes:.2f} GB; "
+        f"files in MB: {sizes}"
+    )
 
 
 if __name__ == "__main__":

@@ -43,10 +43,19 @@ def ece(confidence: Floats, right: Bools, bins: int = BINS) -> float:
     return float(np.abs(gaps).sum() / len(confidence))
 
 
-def ece_interval(confidence: Floats, right: Bools, *, seed: int = SEED) -> Estimate | None:
+def ece_interval(
+    confidence: Floats, right: Bools, groups: npt.NDArray[np.int64] | None = None, *, seed: int = SEED
+) -> Estimate | None:
     """ECE with a bootstrap interval. ECE is biased upwards in small samples: read it beside ``ece_by_chance``."""
-    cell, gap, n = _cells(confidence, right)
-    found = statistic(lambda weights: ece_of_cells(weights * gap, weights.sum(-1), cell), n, seed=seed, resamples=500)
+    fine = bin_index(confidence, FINE) * 2 + right
+    n = np.bincount(fine, minlength=2 * FINE)
+    gap = np.bincount(fine, right - confidence, 2 * FINE) / np.maximum(n, 1)
+    cell = np.arange(2 * FINE) // 2 * BINS // FINE
+
+    def compute(weights: Floats) -> Floats:
+        return ece_of_cells(weights * gap, weights.sum(-1), cell)
+
+    found = statistic(compute, fine, 2 * FINE, groups, seed=seed, resamples=500)
     return found and Estimate(ece(confidence, right), found.low, found.high, found.n)
 
 
@@ -63,14 +72,6 @@ def ece_by_chance(confidence: Floats, *, seed: int = SEED, resamples: int = 500)
     drawn = np.random.default_rng(seed).binomial(n, np.clip(mean, 0, 1), size=(resamples, FINE))
     null = ece_of_cells(drawn - n * mean, np.full(resamples, len(confidence)), np.arange(FINE) * BINS // FINE)
     return float(null.mean()), float(np.quantile(null, 0.95))
-
-
-def _cells(confidence: Floats, right: Bools) -> tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.int64]]:
-    """Bin, mean gap (right minus confidence) and letters of the fine cells; right and wrong ones apart."""
-    fine = bin_index(confidence, FINE) * 2 + right
-    n = np.bincount(fine, minlength=2 * FINE)
-    gap = np.bincount(fine, right - confidence, 2 * FINE) / np.maximum(n, 1)
-    return np.arange(2 * FINE) // 2 * BINS // FINE, gap, n
 
 
 def ece_of_cells(gaps: Floats, totals: Floats, cell: npt.NDArray[np.int64]) -> Floats:

@@ -12,7 +12,9 @@ import typer
 STATES = {"pass": ("green", "pass"), "open": ("yellow", "open"), "fail": ("red", "FAIL")}
 EXIT_FAIL, EXIT_OPEN = 2, 3
 
-Cases = Annotated[Path, typer.Option("--cases", help="cases file of fenban import, not used in training")]
+Cases = Annotated[
+    list[Path], typer.Option("--cases", help="cases file of fenban import, not used in training; repeatable")
+]
 Limits = Annotated[Path | None, typer.Option("--promotion", help="YAML of the limits; default: eval/promotion.yaml")]
 Force = Annotated[bool, typer.Option("--force", help="also on letters seen in training; the page says so")]
 
@@ -37,13 +39,15 @@ def register(app: typer.Typer, clear_errors: Callable[[], AbstractContextManager
         with clear_errors():
             from eval.evaluate import PAGE, Options
             from eval.evaluate import evaluate as run
+            from eval.inputs import one_file
             from eval.promotion import SHIPPED
 
             options = Options(
                 costs=costs, promotion=promotion or SHIPPED, train=train, previous=previous,
                 force=force, only_test=only_test, reuse=reuse,
             )  # fmt: skip
-            metrics = run(bundle, cases, out, options)
+            with one_file(cases) as letters:
+                metrics = run(bundle, letters, out, options)
         _print_verdict(metrics.verdict)
         typer.echo(f"{metrics.data.letters} letters -> {out / PAGE}")
 
@@ -60,9 +64,11 @@ def register(app: typer.Typer, clear_errors: Callable[[], AbstractContextManager
         with clear_errors():
             from eval.compare import PAGE
             from eval.compare import compare as run
+            from eval.inputs import one_file
             from eval.promotion import SHIPPED
 
-            result = run(first, second, cases, out, promotion=promotion or SHIPPED, force=force)
+            with one_file(cases) as letters:
+                result = run(first, second, letters, out, promotion=promotion or SHIPPED, force=force)
         _print_verdict(result.verdict)
         typer.echo(f"became right {result.became_right}, became wrong {result.became_wrong} -> {out / PAGE}")
         raise typer.Exit({"pass": 0, "fail": EXIT_FAIL, "open": EXIT_OPEN}[result.verdict.state])

@@ -19,6 +19,7 @@ import numpy as np
 from eval import calibration
 from eval.compare_schema import Comparison, Flip, HeadChange, SliceChange
 from eval.evaluate import check_seen, file_sha256, run_model
+from eval.groups import Groups, letter_groups
 from eval.intervals import LEVEL, SEED, Estimate, mcnemar, paired_difference, share, statistic
 from eval.metrics import macro_f1
 from eval.operating import Routing
@@ -54,7 +55,7 @@ def compare(
         before, after = (
             run_model(model, cases, Path(folder) / f"{i}.parquet", facts, progress) for i, model in enumerate(models)
         )
-        result = measure_change(before, after, limits)
+        result = measure_change(before, after, limits, letter_groups(cases))
         (out / COMPARISON).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
         write_flips(result, before, after, cases, out / FLIPS)
         shown = [flip.row for flip in shown_flips(result)]
@@ -63,7 +64,7 @@ def compare(
     return result
 
 
-def measure_change(before: Predictions, after: Predictions, limits: Promotion) -> Comparison:
+def measure_change(before: Predictions, after: Predictions, limits: Promotion, groups: Groups) -> Comparison:
     """All figures of a comparison, from predictions of two models on the same letters.
 
     Raises:
@@ -75,22 +76,23 @@ def measure_change(before: Predictions, after: Predictions, limits: Promotion) -
         if before.labels(head) != after.labels(head):
             raise ValueError(f"the bundles have different {head} labels; compare bundles of one taxonomy")
     routes = Routing.of(before), Routing.of(after)
-    city = routes[0].dispatchable
-    heads = {head: found for head in ALL_HEADS if (found := _head_change(before, after, head))}
+    city, labelled, units = routes[0].dispatchable, routes[0].labelled, groups.codes
+    heads = {head: found for head in ALL_HEADS if (found := _head_change(before, after, head, units))}
     right = routes[0].right[city], routes[1].right[city]
-    slices = _slices(before, routes)
+    slices = _slices(before, routes, units)
     flips = [
         Flip(row=int(row), now_right=bool(routes[1].right[row]))
         for row in np.flatnonzero(city & (routes[0].right != routes[1].right))
     ]
     sent = [route.dispatched & route.labelled for route in routes]
-    returns = [share(route.returned[route.labelled], scale=1000) for route in routes]
-    critical = [~route.missed_critical[route.critical] for route in routes]
-    recall = share(critical[0]), share(critical[1])
-    first_dispatch = paired_difference(right[1], right[0])
-    recall_change = paired_difference(critical[1], critical[0])
-    checks = _checks(limits, heads, first_dispatch, recall_change, slices, int(routes[0].labelled.sum()))
-    checks.append(_sent_right(routes[1], sent[1], after))
+    returns = [share(route.returned[labelled], units[labelled], scale=1000) for route in routes]
+    urgent = routes[0].critical
+    critical = [~route.missed_critical[urgent] for route in routes]
+    recall = share(critical[0], units[urgent]), share(critical[1], units[urgent])
+    first_dispatch = paired_difference(right[1], right[0], units[city])
+    recall_change = paired_difference(critical[1], critical[0], units[urgent])
+    checks = _checks(limits, heads, first_dispatch, recall_change, slices, int(labelled.sum()))
+    checks.append(_sent_right(routes[1], sent[1], after, units))
     return Comparison.model_validate(
         {
             "commit": commit(),
@@ -99,13 +101,15 @@ def measure_change(before: Predictions, after: Predictions, limits: Promotion) -
             "second": after.facts["versions"],
             "names": before.facts["names"],
             "letters": before.count,
+            "groups": groups.count,
+            "grouping": groups.grouping,
             "cases_sha256": str(before.facts.get("cases", "")),
             "verdict": conclude(checks),
             "heads": heads,
-            "first_dispatch": [share(side) for side in right],
+            "first_dispatch": [share(side, units[city]) for side in right],
             "first_dispatch_change": first_dispatch,
             "first_dispatch_mcnemar": asdict(mcnemar(*right)),
-            "dispatched": [share(route.dispatched) for route in routes],
+            "dispatched": [share(route.dispatched, units) for route in routes],
             "returns_per_1000": returns,
             "critical_recall": list(recall),
             "critical_recall_change": recall_change,
@@ -139,13 +143,14 @@ def write_flips(result: Comparison, before: Predictions, after: Predictions, cas
                 writer.writerow([harmless(value) for value in line])
 
 
-def _head_change(before: Predictions, after: Predictions, head: str) -> HeadChange | None:
+def _head_change(before: Predictions, after: Predictions, head: str, groups: Codes) -> HeadChange | None:
     truth = before.codes(f"{head}_true", head)
     known = truth >= 0
     said = [p.codes(f"{head}_pred", head)[known] for p in (before, after)]
     right = [codes == truth[known] for codes in said]
-    change = paired_difference(right[1], right[0])
-    measured = [measure_head(p, head) for p in (before, after)]
+    units = groups[known]
+    change = paired_difference(right[1], right[0], units)
+    measured = [measure_head(p, head, groups) for p in (before, after)]
     if change is None or measured[0] is None or measured[1] is None:
         return None
     return HeadChange.model_validate(
@@ -154,19 +159,21 @@ def _head_change(before: Predictions, after: Predictions, head: str) -> HeadChan
             "accuracy": [m.accuracy for m in measured if m],
             "accuracy_change": change,
             "macro_f1": [m.macro_f1.value for m in measured if m],
-            "macro_f1_change": macro_f1_change(truth[known], said[0], said[1], len(before.labels(head))),
+            "macro_f1_change": macro_f1_change(truth[known], said[0], said[1], len(before.labels(head)), units),
             "mcnemar": asdict(mcnemar(right[0], right[1])),
             "ece": [m.ece for m in measured if m],
             "ece_by_chance_95": measured[1].ece_by_chance_95,
-            "ece_change": ece_change(*[_judged(p, head, known) for p in (before, after)]),
+            "ece_change": ece_change(_judged(before, head, known), _judged(after, head, known), units),
             "flips": [int((right[1] & ~right[0]).sum()), int((right[0] & ~right[1]).sum())],
         }
     )
 
 
-def macro_f1_change(truth: Codes, first: Codes, second: Codes, n_labels: int) -> Estimate | None:
+def macro_f1_change(
+    truth: Codes, first: Codes, second: Codes, n_labels: int, groups: Codes | None = None
+) -> Estimate | None:
     """Paired bootstrap of the difference in macro-F1, ``second - first``."""
-    cells, counts = np.unique((truth * n_labels + first) * n_labels + second, return_counts=True)
+    cells, place = np.unique((truth * n_labels + first) * n_labels + second, return_inverse=True)
     true, one, two = cells // n_labels**2, cells // n_labels % n_labels, cells % n_labels
 
     def compute(weights: Floats) -> Floats:
@@ -178,10 +185,12 @@ def macro_f1_change(truth: Codes, first: Codes, second: Codes, n_labels: int) ->
             scores.append(macro_f1(tables.reshape(-1, n_labels, n_labels)))
         return np.asarray(scores[1] - scores[0])
 
-    return statistic(compute, counts, resamples=500)
+    return statistic(compute, place, len(cells), groups, resamples=500)
 
 
-def ece_change(first: tuple[Floats, Bools], second: tuple[Floats, Bools]) -> Estimate | None:
+def ece_change(
+    first: tuple[Floats, Bools], second: tuple[Floats, Bools], groups: Codes | None = None
+) -> Estimate | None:
     """Paired bootstrap of the difference in ECE, ``second - first``, over letters ``(confidence, right)``.
 
     Letters are grouped by both models' fine confidence cells, so that pairs stay together.
@@ -203,7 +212,7 @@ def ece_change(first: tuple[Floats, Bools], second: tuple[Floats, Bools]) -> Est
         values = [calibration.ece_of_cells(weights * gaps[i], totals, bins[i]) for i in (0, 1)]
         return np.asarray(values[1] - values[0])
 
-    return statistic(compute, counts, resamples=500)
+    return statistic(compute, place, len(counts), groups, resamples=500)
 
 
 def _judged(predictions: Predictions, head: str, known: Bools) -> tuple[Floats, Bools]:
@@ -211,13 +220,13 @@ def _judged(predictions: Predictions, head: str, known: Bools) -> tuple[Floats, 
     return predictions.floats(f"{head}_confidence")[known], right[known]
 
 
-def _slices(before: Predictions, routes: tuple[Routing, Routing]) -> list[SliceChange]:
+def _slices(before: Predictions, routes: tuple[Routing, Routing], groups: Codes) -> list[SliceChange]:
     """Right first dispatches per slice; ``worse`` by McNemar's test with Holm's correction."""
     found, tests = [], []
     for part in parts(before):
         where = part.mask & routes[0].dispatchable
         first, second = routes[0].right[where], routes[1].right[where]
-        change = paired_difference(second, first)
+        change = paired_difference(second, first, groups[where])
         if len(first) < MIN_LETTERS or change is None:
             continue
         found.append(
@@ -225,8 +234,8 @@ def _slices(before: Predictions, routes: tuple[Routing, Routing]) -> list[SliceC
                 {
                     "code": part.code,
                     "value": part.value,
-                    "first": share(first),
-                    "second": share(second),
+                    "first": share(first, groups[where]),
+                    "second": share(second, groups[where]),
                     "change": change,
                     "worse": False,
                 }
@@ -281,8 +290,8 @@ def _ece_checks(name: str, head: HeadChange, limit: float, against: Against) -> 
         )  # fmt: skip
 
 
-def _sent_right(route: Routing, sent: Bools, after: Predictions) -> Check:
+def _sent_right(route: Routing, sent: Bools, after: Predictions, groups: Codes) -> Check:
     """What is dispatched without a person must be right as often as the costs ask for."""
     policy = after.facts["policy"]
     limit = max(0.0, 1 - policy["review"] / policy["wrong_dispatch"])
-    return at_least("right_when_dispatched", share(route.right[sent]), limit)
+    return at_least("right_when_dispatched", share(route.right[sent], groups[sent]), limit)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from eval.groups import Grouping
 from eval.intervals import Estimate
 from eval.schema import SCHEMA_VERSION, Metrics, Strict, Verdict
 
@@ -59,7 +60,10 @@ class Flip(Strict):
 
 
 class Comparison(Strict):
-    """The whole of ``compare.json``: ``second`` against ``first``, the model in service."""
+    """The whole of ``compare.json``: ``second`` against ``first``, the model in service.
+
+    ``groups`` and ``grouping`` as in ``metrics.json``.
+    """
 
     schema_version: int = SCHEMA_VERSION
     commit: str | None
@@ -68,6 +72,8 @@ class Comparison(Strict):
     second: dict[str, str]
     names: dict[str, dict[str, str]]
     letters: int
+    groups: int
+    grouping: Grouping
     cases_sha256: str
     verdict: Verdict
     heads: dict[str, HeadChange]

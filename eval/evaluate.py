@@ -16,6 +16,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from eval.baselines import Baseline
+from eval.groups import letter_groups
 from eval.operating import Costs, Routing
 from eval.page import write_page
 from eval.predictions import COSTS, Bools, Predictions, predict
@@ -115,6 +116,7 @@ def write_report(
         cases_file=name or cases.name,
         cases_sha256=predictions.facts.get("cases") or file_sha256(cases),
         rivals=rivals or {},
+        groups=letter_groups(cases),
     )
     metrics = measure(predictions, context)
     (out / METRICS).write_text(metrics.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -27,17 +27,16 @@ def macro_f1(counts: Floats) -> Floats:
     return np.asarray(f1.sum(-1) / np.maximum(1, (total > 0).sum(-1)))
 
 
-def macro_f1_interval(counts: Counts) -> Estimate | None:
-    """Macro-F1 with a bootstrap interval over the letters of one confusion matrix."""
-    n = len(counts)
-    used = np.flatnonzero(counts.ravel())
+def macro_f1_interval(truth: Codes, predicted: Codes, n_labels: int, groups: Codes | None = None) -> Estimate | None:
+    """Macro-F1 of labels ``truth (n,)`` and ``predicted (n,)`` with a bootstrap interval."""
+    used, cells = np.unique(truth * n_labels + predicted, return_inverse=True)
 
     def compute(weights: Floats) -> Floats:
-        full = np.zeros((len(weights), n * n))
+        full = np.zeros((len(weights), n_labels**2))
         full[:, used] = weights
-        return macro_f1(full.reshape(-1, n, n))
+        return macro_f1(full.reshape(-1, n_labels, n_labels))
 
-    return statistic(compute, counts.ravel()[used], resamples=500)
+    return statistic(compute, cells, len(used), groups, resamples=500)
 
 
 def class_rows(counts: Counts, labels: list[str]) -> list[dict[str, Any]]:

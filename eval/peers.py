@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import jieba
-import numpy as np
 import torch
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -28,6 +27,9 @@ from training.split import split_cases
 Predictor = Callable[[list[Case], list[Case]], list[str]]
 DEV_SHARE = 0.15
 SEED = 20261124
+FASTTEXT_THREADS = 10
+"""fastText 0.9.2 draws a tenth of its embeddings per thread and leaves the rest at zero (or at whatever the memory
+holds) where there are fewer than ten (github.com/facebookresearch/fastText/issues/1061)."""
 
 
 def labels_of(cases: Sequence[Case], head: str = "aux") -> list[str]:
@@ -79,40 +81,54 @@ def word_char_title_svm(train: list[Case], test: list[Case], head: str = "aux") 
     return Svm().fit(train, labels_of(train, head)).predict(test)
 
 
-FASTTEXT_GRID = tuple(
-    {"lr": lr, "epoch": epoch, "wordNgrams": n, "dim": 100, "minCount": 1}
-    for lr in (0.2, 0.5, 1.0)
-    for epoch in (25, 50)
-    for n in (2, 3)
-)
+def fasttext_arguments(train: list[Case], head: str = "aux", *, seconds: int = 300) -> dict[str, Any]:
+    """Arguments of fastText (Joulin et al. 2017) that its own autotune finds, on a part of ``train``.
 
-
-def fasttext_tuned(train: list[Case], test: list[Case], head: str = "aux") -> list[str]:
-    """fastText (Joulin et al. 2017) on jieba words; the grid is searched on a part of ``train``, then refitted.
+    The metric is the library's micro F1 on ``DEV_SHARE`` of ``train``. The search stops by the clock, so a busier
+    machine tries fewer settings: report the arguments beside the figure.
 
     Raises:
         ImportError: fastText is not installed.
     """
     fitting, dev = split_cases(train, DEV_SHARE, salt="fasttext")
-    truth = labels_of(dev, head)
-    scores = [
-        f1_score(truth, _fasttext(fitting, dev, head, setting), average="macro", zero_division=0)
-        for setting in FASTTEXT_GRID
-    ]
-    return _fasttext(train, test, head, FASTTEXT_GRID[int(np.argmax(scores))])
-
-
-def _fasttext(train: list[Case], test: list[Case], head: str, setting: dict[str, Any]) -> list[str]:
-    import fasttext
-
     names = sorted(set(labels_of(train, head)))
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "train.txt"
-        lines = [f"__label__{names.index(y)} {_cut(c)}" for c, y in zip(train, labels_of(train, head), strict=True)]
-        path.write_text("\n".join(lines), encoding="utf-8")
-        model = fasttext.train_supervised(input=str(path), thread=1, seed=SEED, verbose=0, **setting)
-    said, _ = model.predict([_cut(case) for case in test])
+        path = _fasttext_file(dev, head, names, Path(folder) / "dev.txt")
+        search = {"autotuneValidationFile": str(path), "autotuneMetric": "f1", "autotuneDuration": seconds}
+        found = train_fasttext(fitting, head, names, search).f.getArgs()
+    return {name: getattr(found, name) for name in FASTTEXT_TUNED}
+
+
+def fasttext_with(train: list[Case], test: list[Case], head: str, arguments: dict[str, Any]) -> list[str]:
+    """fastText on jieba words with given arguments, fitted on all of ``train``.
+
+    Its threads write without locks, so two runs differ in a few letters.
+
+    Raises:
+        ImportError: fastText is not installed.
+    """
+    names = sorted(set(labels_of(train, head)))
+    said, _ = train_fasttext(train, head, names, arguments).predict([_cut(case) for case in test])
     return [names[int(row[0].removeprefix("__label__"))] for row in said]
+
+
+FASTTEXT_TUNED = ("lr", "epoch", "dim", "wordNgrams", "bucket", "minCount", "minn", "maxn")
+
+
+def train_fasttext(cases: list[Case], head: str, names: list[str], arguments: dict[str, Any]) -> Any:
+    """A fastText model of ``head``, whose label ``i`` is ``names[i]``."""
+    import fasttext
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = _fasttext_file(cases, head, names, Path(folder) / "train.txt")
+        return fasttext.train_supervised(input=str(path), thread=FASTTEXT_THREADS, seed=SEED, verbose=0, **arguments)
+
+
+def _fasttext_file(cases: list[Case], head: str, names: list[str], path: Path) -> Path:
+    labels = labels_of(cases, head)
+    lines = [f"__label__{names.index(label)} {_cut(case)}" for case, label in zip(cases, labels, strict=True)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
 
 
 @dataclass(frozen=True)
@@ -148,9 +164,11 @@ class TextCnn(nn.Module):
         return logits
 
 
-def text_cnn(train: list[Case], test: list[Case], head: str = "aux") -> list[str]:
+def text_cnn(
+    train: list[Case], test: list[Case], head: str = "aux", *, options: TextCnnOptions | None = None
+) -> list[str]:
     """TextCNN; the number of epochs is the best on a part of ``train``, then it is trained on all of it."""
-    options = TextCnnOptions()
+    options = options or TextCnnOptions()
     fitting, dev = split_cases(train, DEV_SHARE, salt="textcnn")
     epochs, best = 1, -1.0
     for epoch, said in enumerate(_train_cnn(fitting, dev, head, options, options.max_epochs), 1):
@@ -198,30 +216,34 @@ def _character_ids(cases: Sequence[Case], index: dict[str, int], length: int) ->
     return ids
 
 
-def transformer_from_scratch(
-    encoder: Path, *, epochs: float, max_tokens: int, head: str = "aux", seed: int = SEED
+def encoder_alone(
+    encoder: Path | str, *, pretrained: bool, epochs: float, max_tokens: int, head: str = "aux", seed: int = SEED
 ) -> Predictor:
-    """A transformer of the same size and tokenizer as the encoder in ``encoder``, without its pretraining.
+    """The encoder in ``encoder`` with one linear head and no n-grams, by the trainer of ``fenban train``.
 
-    Its weights are drawn anew from the configuration; the encoder alone is used, no n-grams, with the
-    trainer of ``fenban train``.
+    Without ``pretrained`` it is a transformer of the same size and tokenizer whose weights are drawn anew.
     """
 
     def predict(train: list[Case], test: list[Case]) -> list[str]:
-        from transformers import AutoConfig, AutoModel, AutoTokenizer, set_seed
-
         from training.finetune import TrainArguments, finetune
 
         names = {head: sorted(set(labels_of(train, head)))}
         with tempfile.TemporaryDirectory() as folder:
-            set_seed(seed)
-            AutoModel.from_config(AutoConfig.from_pretrained(encoder)).save_pretrained(folder)
-            AutoTokenizer.from_pretrained(encoder).save_pretrained(folder)
-            args = TrainArguments(encoder=folder, ngrams=False, epochs=epochs, max_tokens=max_tokens, seed=seed)
+            start = str(encoder) if pretrained else _without_weights(encoder, Path(folder), seed)
+            args = TrainArguments(encoder=start, ngrams=False, epochs=epochs, max_tokens=max_tokens, seed=seed)
             scores = finetune(train, names, args).logits(test)[head]
         return [names[head][i] for i in scores.argmax(axis=1)]
 
     return predict
+
+
+def _without_weights(encoder: Path | str, folder: Path, seed: int) -> str:
+    from transformers import AutoConfig, AutoModel, AutoTokenizer, set_seed
+
+    set_seed(seed)
+    AutoModel.from_config(AutoConfig.from_pretrained(encoder)).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(encoder).save_pretrained(folder)
+    return str(folder)
 
 
 def _text(case: Case) -> str:

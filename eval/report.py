@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from eval import calibration as calibrated
+from eval.groups import Groups
 from eval.intervals import RESAMPLES, SEED, Estimate, mean_of_cells, paired_difference, share
 from eval.label_issues import find_label_issues
 from eval.metrics import class_rows, confusion, macro_f1_interval, top_confusions
@@ -56,22 +57,24 @@ class Context:
     cases_file: str
     cases_sha256: str
     rivals: dict[str, tuple[str, Bools]]
+    groups: Groups
 
 
 def measure(predictions: Predictions, context: Context) -> Metrics:
     """All figures of one model on one cases file."""
     recorded = Routing.of(predictions)
     routing = recorded.under(context.costs, context.served)
+    groups = context.groups.codes
     strip = _strip(predictions, routing, context)
-    heads = {head: found for head in ALL_HEADS if (found := measure_head(predictions, head))}
-    conformal = {head: sets for head in ALL_HEADS if (sets := _conformal(predictions, head))}
+    heads = {head: found for head in ALL_HEADS if (found := measure_head(predictions, head, groups))}
+    conformal = {head: sets for head in ALL_HEADS if (sets := _conformal(predictions, head, groups))}
     counts = {head: _confusion(predictions, head) for head in ALL_HEADS}
     checks = judge_alone(
         context.promotion.alone,
         strip=strip,
         heads=heads,
         conformal=conformal,
-        cost_share=_cost_share(routing, context.costs),
+        cost_share=_cost_share(routing, context.costs, groups),
         dispatch_at=context.costs.dispatch_at,
         seen=context.seen,
         leaks=context.leaks,
@@ -97,7 +100,7 @@ def measure(predictions: Predictions, context: Context) -> Metrics:
             if counts[head].sum()
         },
         confusions=[pair for head in CONFUSED for pair in _confusions(predictions, head, counts[head])],
-        slices=measure_slices(predictions, routing),
+        slices=measure_slices(predictions, routing, groups),
         missed_critical=[int(row) for row in np.flatnonzero(routing.missed_critical)[:MISSED_LIMIT]],
         label_issues=find_label_issues(predictions),
         what_if=_what_if(recorded, context),
@@ -139,40 +142,43 @@ def _strip(predictions: Predictions, routing: Routing, context: Context) -> Stri
     city, labelled = routing.dispatchable, routing.labelled
     sent = routing.dispatched & labelled
     expected = ((1 - routing.p_right) * sent).sum() / labelled.sum() * 1000 if labelled.any() else None
-    dispatched = share(routing.dispatched)
+    groups = context.groups.codes
+    dispatched = share(routing.dispatched, groups)
     assert dispatched is not None
     human_right, human_known = human_routing(predictions)
-    rivals = {"human": _rival("human", routing.right, human_right, city & human_known)}
-    rivals |= {kind: _rival(name, routing.right, right, city) for kind, (name, right) in context.rivals.items()}
+    rivals = {"human": _rival("human", routing.right, human_right, city & human_known, groups)}
+    rivals |= {kind: _rival(name, routing.right, right, city, groups) for kind, (name, right) in context.rivals.items()}
     return Strip(
-        first_dispatch=share(routing.right[city]),
+        first_dispatch=share(routing.right[city], groups[city]),
         dispatched=dispatched,
-        right_when_dispatched=share(routing.right[sent]),
-        returns_per_1000=share(routing.returned[labelled], scale=1000),
+        right_when_dispatched=share(routing.right[sent], groups[sent]),
+        returns_per_1000=share(routing.returned[labelled], groups[labelled], scale=1000),
         expected_returns_per_1000=None if expected is None else float(expected),
-        critical_recall=share(~routing.missed_critical[routing.critical]),
+        critical_recall=share(~routing.missed_critical[routing.critical], groups[routing.critical]),
         human=rivals["human"],
         baseline=rivals.get("baseline"),
         previous=rivals.get("previous"),
     )
 
 
-def _rival(name: str, model: Bools, rival: Bools, where: Bools) -> Rival | None:
-    shares = share(model[where]), share(rival[where])
-    gap = paired_difference(model[where], rival[where])
+def _rival(name: str, model: Bools, rival: Bools, where: Bools, groups: Codes) -> Rival | None:
+    units = groups[where]
+    shares = share(model[where], units), share(rival[where], units)
+    gap = paired_difference(model[where], rival[where], units)
     if shares[0] is None or shares[1] is None or gap is None:
         return None
     return Rival(name=name, model=shares[0], rival=shares[1], difference=gap)
 
 
-def measure_head(predictions: Predictions, head: str) -> Head | None:
-    """Figures of one head; ``None`` where no letter carries its label."""
+def measure_head(predictions: Predictions, head: str, groups: Codes) -> Head | None:
+    """Figures of one head; ``None`` where no letter carries its label. ``groups (n,)`` are those of the letters."""
     truth = predictions.codes(f"{head}_true", head)
     known = truth >= 0
-    right = (predictions.codes(f"{head}_pred", head) == truth)[known]
+    said, units = predictions.codes(f"{head}_pred", head)[known], groups[known]
+    right = np.equal(said, truth[known])
     confidence = predictions.floats(f"{head}_confidence")[known]
-    accuracy, error = share(right), calibrated.ece_interval(confidence, right)
-    f1 = macro_f1_interval(_confusion(predictions, head))
+    accuracy, error = share(right, units), calibrated.ece_interval(confidence, right, units)
+    f1 = macro_f1_interval(truth[known], said, len(predictions.labels(head)), units)
     if accuracy is None or error is None or f1 is None:
         return None
     chance = calibrated.ece_by_chance(confidence)
@@ -194,13 +200,13 @@ def measure_head(predictions: Predictions, head: str) -> Head | None:
     )
 
 
-def _conformal(predictions: Predictions, head: str) -> Conformal | None:
+def _conformal(predictions: Predictions, head: str, groups: Codes) -> Conformal | None:
     """Coverage and size of the sets; for the unit only where the letter's unit is one of the city's."""
     labels = predictions.labels(head)
     truth = predictions.codes(f"{head}_true", head)
     known = (truth >= 0) & np.array([label not in SILENT for label in labels])[truth]
     covered, size = predictions.flags(f"{head}_in_set")[known], predictions.floats(f"{head}_set_size")[known]
-    coverage = share(covered)
+    coverage = share(covered, groups[known])
     if coverage is None:
         return None
     n = np.bincount(truth[known], minlength=len(labels))
@@ -234,7 +240,7 @@ def _confusions(predictions: Predictions, head: str, counts: Codes) -> list[Conf
     return found
 
 
-def _cost_share(routing: Routing, costs: Costs) -> Estimate | None:
+def _cost_share(routing: Routing, costs: Costs, groups: Codes) -> Estimate | None:
     """Minutes per labelled letter, as a share of reading every letter."""
     labelled = routing.labelled
     reading = np.isin(routing.decision, (REVIEW, ASK))
@@ -242,7 +248,7 @@ def _cost_share(routing: Routing, costs: Costs) -> Estimate | None:
     cells = (routing.returned * 4 + reading * 2 + alarm)[labelled]
     prices = ((costs.wrong_dispatch, 4), (costs.review, 2), (costs.false_alarm, 1))
     minutes = [next((price for price, bit in prices if cell & bit), 0.0) for cell in range(8)]
-    return mean_of_cells(np.array(minutes, np.float64) / costs.review, np.bincount(cells, minlength=8))
+    return mean_of_cells(cells, np.array(minutes, np.float64) / costs.review, groups[labelled])
 
 
 def _what_if(recorded: Routing, context: Context) -> WhatIf:
@@ -270,6 +276,8 @@ def _data(predictions: Predictions, routing: Routing, context: Context) -> Data:
         file=context.cases_file,
         sha256=context.cases_sha256,
         letters=predictions.count,
+        groups=context.groups.count,
+        grouping=context.groups.grouping,
         labelled_dispatches=int(routing.labelled.sum()),
         first_day=period[0],
         last_day=period[1],

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from eval.groups import Grouping
 from eval.intervals import Estimate
 
 SCHEMA_VERSION = 1
@@ -33,11 +34,16 @@ class Made(Strict):
 
 
 class Data(Strict):
-    """The data card of the cases file. ``sha256`` is the file's."""
+    """The data card of the cases file. ``sha256`` is the file's.
+
+    ``groups`` counts the groups of copied letters that the bootstrap draws, ``grouping`` says how copies were found.
+    """
 
     file: str
     sha256: str
     letters: int
+    groups: int
+    grouping: Grouping
     labelled_dispatches: int
     first_day: date | None
     last_day: date | None

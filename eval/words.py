@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from eval.groups import NEAR_LIMIT
+
 Words = tuple[str, str]
 
 HEADS: dict[str, Words] = {
@@ -36,6 +38,18 @@ VERDICTS: dict[str, tuple[Words, Words]] = {
         ),
     ),
 }
+GROUPINGS = {
+    "near_duplicates": (
+        "近似重复（及已登记分组）的来信合为一组",
+        "near-duplicates and recorded groups count as one group",
+    ),
+    "equal_texts": (
+        f"信件超过 {NEAR_LIMIT:,} 封：只合并正文相同或已登记分组的来信，改写过的重复来信仍按独立计，区间可能偏窄",
+        f"over {NEAR_LIMIT:,} letters: only equal texts and recorded groups count as one group; reworded copies "
+        "count as independent, so intervals may be too narrow",
+    ),
+}
+"""How copies of a letter were found, for the bootstrap (``eval.groups``)."""
 CHECKS: dict[str, Words] = {
     "letters": ("评估信件数量（部门与属地均已知）", "letters with known department and unit"),
     "unseen": ("训练中见过的信件或近似重复", "letters seen in training, or near-duplicates of them"),
