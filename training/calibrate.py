@@ -10,7 +10,13 @@ import numpy.typing as npt
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from models.classifier import MASKED
-from models.confidence import HeadCalibration, expected_calibration_error, fit_head
+from models.confidence import (
+    CLASS_WISE_FROM,
+    HeadCalibration,
+    expected_calibration_error,
+    fit_head,
+    risk_coverage,
+)
 from models.policy import Policy
 from training.crossfit import Fitted
 from training.finetune import DOMAIN, label_matrix
@@ -25,6 +31,7 @@ def calibrate(fitted: Fitted, heads: dict[str, list[str]]) -> tuple[dict[str, He
     """Calibration and metrics per head, on the judged letters of ``fitted``.
 
     ``ece``, ``coverage`` and ``set_size`` are cross-fitted: each half is judged with the other's calibration.
+    ``lowest_class_coverage`` is over labels with ``CLASS_WISE_FROM`` letters or more.
 
     Raises:
         ValueError: a head has too few judged letters; names the head.
@@ -48,6 +55,18 @@ def calibrate(fitted: Fitted, heads: dict[str, list[str]]) -> tuple[dict[str, He
         if head == "urgency":
             metrics[head] |= _critical(calibration[head].probabilities(scores), truth, heads[head].index("critical"))
     return calibration, metrics
+
+
+def risk_curves(
+    fitted: Fitted, heads: dict[str, list[str]], calibration: dict[str, HeadCalibration]
+) -> dict[str, list[dict[str, float]]]:
+    """Per head the risk among the surest letters, see ``models.confidence.risk_coverage``."""
+    labels = label_matrix(fitted.judged, heads)
+    curves = {}
+    for column, head in enumerate(heads):
+        known = np.flatnonzero(labels[: len(fitted.logits[head]), column] != MASKED)
+        curves[head] = risk_coverage(calibration[head].probabilities(fitted.logits[head][known]), labels[known, column])
+    return curves
 
 
 def branch_accuracy(fitted: Fitted, heads: dict[str, list[str]]) -> Metrics:
@@ -78,13 +97,16 @@ def _measure(scores: Floats, truth: npt.NDArray[np.int64], whole: HeadCalibratio
         for row in rows:
             sets[row] = other.conformal_set(probabilities[row])
     predicted = scores.argmax(axis=1)
+    covered = np.array([t in kept for t, kept in zip(truth, sets, strict=True)])
+    common = [c for c in np.unique(truth) if (truth == c).sum() >= CLASS_WISE_FROM]
     return {
         "n": len(truth),
         "accuracy": float(accuracy_score(truth, predicted)),
         "macro_f1": float(f1_score(truth, predicted, average="macro")),
         "top3": float((np.argsort(-scores, axis=1)[:, :3] == truth[:, None]).any(axis=1).mean()),
         "ece": expected_calibration_error(probabilities, truth),
-        "coverage": float(np.mean([t in kept for t, kept in zip(truth, sets, strict=True)])),
+        "coverage": float(covered.mean()),
+        "lowest_class_coverage": float(min((covered[truth == c].mean() for c in common), default=covered.mean())),
         "set_size": float(np.mean([len(kept) for kept in sets])),
     }
 

@@ -28,8 +28,11 @@ BALANCED = frozenset({"urgency", "domain"})
 """Heads with class weights: missing a rare 特急 costs most. Elsewhere balancing lowers accuracy, since rare
 classes are no worse to miss."""
 
-MEANING = 0.3
-"""Mean length of a letter's mean word vector beside its n-grams, which have length 1."""
+MEANING = 0.45
+"""Mean length of a letter's mean word vector beside its n-grams, which have length 1. Out of fold on annotated letters:
+0 / 0.3 / 0.45 give department 0.811 / 0.817 / 0.818, topic 0.863 / 0.869 / 0.869."""
+MANNER = frozenset({"request_type"})
+"""Heads about how a thing is said, not what: word vectors cost the request type 0.6 points; it sees n-grams alone."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -85,6 +88,7 @@ def fit_wide(
         words=vectors.table if vectors else None,
     )
     matrix, unfold = _inputs(sparse([vocabulary.weigh(letter) for letter in letters], len(vocabulary)), vectors)
+    ngrams = matrix[:, : len(vocabulary.hashes)]
     weights, biases = {}, {}
     for column, (head, ids) in enumerate(heads.items()):
         weight = np.zeros((len(ids), matrix.shape[1]), np.float32)
@@ -94,9 +98,10 @@ def fit_wide(
         if len(present) >= 2:
             balance = "balanced" if head in BALANCED else None
             machine = LinearSVC(C=REGULARISATION, class_weight=balance, random_state=seed)
-            machine.fit(matrix[known], labels[known, column])
+            seen = ngrams if head in MANNER else matrix
+            machine.fit(seen[known], labels[known, column])
             two = len(present) == 2
-            weight[present] = np.vstack([-machine.coef_, machine.coef_]) if two else machine.coef_
+            weight[present, : seen.shape[1]] = np.vstack([-machine.coef_, machine.coef_]) if two else machine.coef_
             bias[present] = np.append(-machine.intercept_, machine.intercept_) if two else machine.intercept_
         weights[head], biases[head] = unfold(weight), bias
     return Wide(vocabulary, weights, biases)

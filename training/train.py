@@ -24,7 +24,7 @@ from models.policy import Policy
 from models.precision import agreement
 from models.seen import write_seen
 from models.taxonomy import SHIPPED, Taxonomy
-from training.calibrate import branch_accuracy, calibrate
+from training.calibrate import branch_accuracy, calibrate, risk_curves
 from training.card import write_card
 from training.co import fit_co
 from training.crossfit import Fitted, crossfit
@@ -88,6 +88,7 @@ def train_bundle(
     write_seen(out, [*cases, *extra], test)
     report: dict[str, Any] = {
         "out_of_fold": metrics,
+        "risk_coverage": risk_curves(fitted, heads, calibration),
         "branches": branch_accuracy(fitted, heads),
         "encoder_weight": fitted.weights,
         "letters": {

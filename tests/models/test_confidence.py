@@ -1,9 +1,11 @@
 """Calibration against hand-computed cases."""
 
+import json
+
 import numpy as np
 import pytest
 
-from models.confidence import HeadCalibration, expected_calibration_error, fit_head
+from models.confidence import HeadCalibration, expected_calibration_error, fit_head, risk_coverage
 
 
 def sample(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -26,6 +28,38 @@ def test_conformal_sets_cover_fresh_letters_as_often_as_promised() -> None:
     logits, labels = sample(3000, 3)
     sets = [calibration.conformal_set(p) for p in calibration.probabilities(logits)]
     assert np.mean([y in s for y, s in zip(labels, sets, strict=True)]) == pytest.approx(0.9, abs=0.02)
+
+
+def test_class_wise_sets_keep_the_promise_for_a_hard_class_too() -> None:
+    rng = np.random.default_rng(5)
+
+    def draw(n: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = rng.choice(3, size=n, p=[0.6, 0.32, 0.08])
+        logits = rng.normal(0, 1, (n, 3))
+        logits[np.arange(n), labels] += np.array([3.0, 2.0, 0.3])[labels]
+        return logits, labels
+
+    calibration = fit_head(*draw(4000), coverage=0.9)
+    assert sorted(calibration.class_thresholds) == [0, 1, 2]
+    logits, labels = draw(8000)
+    probabilities = calibration.probabilities(logits)
+    sets = [calibration.conformal_set(p) for p in probabilities]
+    covered = np.array([y in s for y, s in zip(labels, sets, strict=True)])
+    for label in range(3):
+        assert covered[labels == label].mean() >= 0.9 - 0.03
+    one_threshold = (probabilities[np.arange(len(labels)), labels] >= calibration.threshold)[labels == 2].mean()
+    assert one_threshold < 0.8, "the class is not hard: the test shows nothing"
+    again = HeadCalibration(**json.loads(json.dumps(calibration.to_json())))
+    assert again == calibration
+
+
+def test_risk_coverage_by_hand() -> None:
+    probabilities = np.array([[0.95 - i / 100, 0.05 + i / 100] for i in range(20)])
+    labels = np.array([0] * 10 + [1] * 10)
+    curve = risk_coverage(probabilities, labels)
+    assert [step["risk"] for step in curve[:5]] == [0, 0, 0, 0, 0]
+    assert curve[9] == {"coverage": 1.0, "confidence": pytest.approx(0.76), "risk": 0.5}
+    assert curve[5]["risk"] == pytest.approx(2 / 12)
 
 
 def test_a_conformal_set_is_never_empty() -> None:

@@ -27,7 +27,9 @@ def unlabelled() -> list[str]:
 
 def labelled() -> list[Case]:
     lamps = [Case(id=f"a{i}", title="反映", body=f"路灯井盖{i}", labels=Labels(topic="urban")) for i in range(30)]
-    return lamps + [Case(id=f"b{i}", title="反映", body=f"教师学生{i}", labels=Labels(topic="education")) for i in range(30)]
+    return lamps + [
+        Case(id=f"b{i}", title="反映", body=f"教师学生{i}", labels=Labels(topic="education")) for i in range(30)
+    ]
 
 
 def test_a_word_without_labels_is_judged_like_the_words_around_it(tmp_path: Path) -> None:
