@@ -1,7 +1,7 @@
 """Topic, department and request type, out of fold: our n-grams beside the TF-IDF SVM that a user would pick.
 
     python -m eval.bench_heads --cases annotated.parquet --extra silver.parquet --extra more.parquet \
-        --sure ../shared/data/annotated.jsonl
+        --sure ../shared/data/annotated.jsonl [--vectors vectors.npz] [--no-peers]
 
 Five folds of CASES, near-duplicates together; each fold is judged by models trained on the other four, with and
 without EXTRA. ``--sure`` names JSON lines with ``id`` and ``sure``: the letters of which two people would agree.
@@ -42,15 +42,17 @@ def svm_labels(head: str, cases: Sequence[Case], extra: Sequence[Case]) -> Label
     return found
 
 
-def our_scores(cases: Sequence[Case], extra: Sequence[Case]) -> dict[str, npt.NDArray[np.float32]]:
+def our_scores(cases: Sequence[Case], extra: Sequence[Case], vectors: str) -> dict[str, npt.NDArray[np.float32]]:
     """Our out-of-fold scores per head, ``(n_cases, n_labels)``."""
-    return crossfit(cases, extra, make_heads(cases, Taxonomy.load()), TrainArguments()).logits
+    return crossfit(cases, extra, make_heads(cases, Taxonomy.load()), TrainArguments(vectors=vectors)).logits
 
 
 def main(
     cases: Annotated[Path, typer.Option(help="judged cases")],
     extra: Annotated[list[Path], typer.Option(help="cases that only train")],
     sure: Annotated[Path, typer.Option(help="JSON lines with id and sure")],
+    vectors: Annotated[str, typer.Option(help="also ours with these word vectors (training.vectors)")] = "",
+    peers: Annotated[bool, typer.Option(help="also the SVM, which takes most of the time")] = True,
 ) -> None:
     """Print accuracy on all and on sure letters, and top-3."""
     judged = read_cases(cases)
@@ -69,18 +71,20 @@ def main(
             flush=True,
         )
 
-    peers: dict[str, Callable[[str], Labels]] = {
+    machines: dict[str, Callable[[str], Labels]] = {
         "TF-IDF SVM, cases": lambda head: svm_labels(head, judged, []),
         "TF-IDF SVM, cases + extra": lambda head: svm_labels(head, judged, more),
     }
-    for name, part in (("fenban, cases", []), ("fenban, cases + extra", more)):
-        scores = our_scores(judged, part)
+    rows = [("fenban, cases", [], ""), ("fenban, cases + extra", more, "")]
+    rows += [("fenban + vectors, cases", [], vectors), ("fenban + vectors, + extra", more, vectors)] if vectors else []
+    for name, part, held in rows:
+        scores = our_scores(judged, part, held)
         for head in JUDGED:
             order = np.argsort(-scores[head], axis=1)
             truth = [getattr(c.labels, head) for c in judged]
             near = np.mean([t in [ids[head][i] for i in row[:3]] for t, row in zip(truth, order, strict=True)])
             show(name, head, [ids[head][row[0]] for row in order], float(near))
-    for name, predict in peers.items():
+    for name, predict in machines.items() if peers else ():
         for head in JUDGED:
             show(name, head, predict(head))
 

@@ -4,7 +4,8 @@
 
 Without ``--only`` the rows that take seconds are measured. The slow ones are asked for by name:
 ``--only fasttext`` (``pip install .[bench]``), ``--only text-cnn``, and with ``--encoder FOLDER``
-``--only transformer``, ``--only encoder``, ``--only fenban-encoder``. Files need ``title``, ``body`` and
+``--only transformer``, ``--only encoder``, ``--only fenban-encoder``; with ``--vectors FILE`` (``training.vectors``,
+made without the test letters) ``--only fenban-vectors``. Files need ``title``, ``body`` and
 ``label`` per line. Nothing is chosen on the second file.
 """
 
@@ -40,6 +41,7 @@ class Settings:
     """Options of the rows that have any; ``fasttext`` replaces the search for arguments."""
 
     encoder: str = ""
+    vectors: str = ""
     epochs: float = 4.0
     max_tokens: int = 256
     autotune_seconds: int = 300
@@ -63,12 +65,12 @@ def read_letters(path: Path) -> list[Case]:
     return cases
 
 
-def fenban(encoder: str) -> Predictor:
+def fenban(encoder: str = "", vectors: str = "") -> Predictor:
     """Our classifier with the options of ``fenban train``."""
 
     def predict(train: list[Case], test: list[Case]) -> list[str]:
         heads = {"aux": sorted(set(labels_of(train)))}
-        scores = crossfit(train, [], heads, TrainArguments(encoder=encoder)).classifier.logits(test)["aux"]
+        scores = crossfit(train, [], heads, TrainArguments(encoder=encoder, vectors=vectors)).classifier.logits(test)["aux"]
         return [heads["aux"][i] for i in scores.argmax(axis=1)]
 
     return predict
@@ -98,24 +100,28 @@ ROWS: dict[str, tuple[str, Callable[[Settings], Predictor]]] = {
     "text-cnn": ("TextCNN", lambda _: text_cnn),
     "transformer": ("transformer of the encoder's size, not pretrained", lambda s: _alone(s, pretrained=False)),
     "encoder": ("the encoder with its pretraining, alone", lambda s: _alone(s, pretrained=True)),
-    "fenban": ("fenban, n-grams", lambda _: fenban("")),
+    "fenban": ("fenban, n-grams", lambda _: fenban()),
+    "fenban-vectors": ("fenban, n-grams + word vectors", lambda s: fenban(vectors=s.vectors)),
     "fenban-encoder": ("fenban, n-grams + encoder", lambda s: fenban(s.encoder)),
 }
 QUICK = ("word-svm", "svm", "fenban")
+NEED_VECTORS = ("fenban-vectors",)
 NEED_ENCODER = ("transformer", "encoder", "fenban-encoder")
 
 
-def chosen_rows(only: list[str], encoder: str) -> list[str]:
+def chosen_rows(only: list[str], encoder: str, vectors: str) -> list[str]:
     """The rows to measure, in the order of the table.
 
     Raises:
-        ValueError: no row has that name, or a row needs an encoder that is not given.
+        ValueError: no row has that name, or a row needs an encoder or vectors that are not given.
     """
     for name in only:
         if name not in ROWS:
             raise ValueError(f"--only {name}: must be one of {', '.join(ROWS)}")
         if name in NEED_ENCODER and not encoder:
             raise ValueError(f"--only {name}: needs --encoder, a Hugging Face name or folder")
+        if name in NEED_VECTORS and not vectors:
+            raise ValueError(f"--only {name}: needs --vectors, a file of training.vectors")
     return [name for name in ROWS if name in (only or QUICK)]
 
 
@@ -124,6 +130,7 @@ def main(
     test: Annotated[Path, typer.Option(help="the same form, never used for choices")],
     only: Annotated[list[str] | None, typer.Option(help=f"row to measure, repeatable: {', '.join(ROWS)}")] = None,
     encoder: Annotated[str, typer.Option(help="encoder of the rows that need one: a name or a folder")] = "",
+    vectors: Annotated[str, typer.Option(help="word vectors of the row fenban-vectors")] = "",
     epochs: Annotated[float, typer.Option(help="of the rows transformer and encoder")] = Settings.epochs,
     max_tokens: Annotated[int, typer.Option(help="of the rows transformer and encoder")] = Settings.max_tokens,
     autotune_seconds: Annotated[int, typer.Option(help="search of the row fasttext")] = Settings.autotune_seconds,
@@ -131,11 +138,11 @@ def main(
 ) -> None:
     """Train each model on TRAIN and print its macro-F1 and accuracy on TEST."""
     try:
-        names = chosen_rows(only or [], encoder)
+        names = chosen_rows(only or [], encoder, vectors)
         found = json.loads(fasttext) if fasttext else None
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    settings = Settings(encoder, epochs, max_tokens, autotune_seconds, found)
+    settings = Settings(encoder, vectors, epochs, max_tokens, autotune_seconds, found)
     fitting, judging = read_letters(train), read_letters(test)
     truth = labels_of(judging)
     print(f"{'model':<56} macro-F1  accuracy  seconds")

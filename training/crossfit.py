@@ -140,10 +140,11 @@ def join(
     wide: Wide | None, deep: Deep | None, heads: dict[str, list[str]], weights: dict[str, float], args: TrainArguments
 ) -> Classifier:
     """One model whose heads see both branches' features: ``wide + weight * deep`` as a single linear layer."""
+    rank = min(args.ngram_dim, sum(len(ids) for ids in heads.values()))
     config = FenbanConfig(
         heads=heads,
         vocabulary_size=len(wide.vocabulary) if wide else 0,
-        ngram_dim=args.ngram_dim,
+        ngram_dim=rank,
         encoder=deep.model.config.encoder if deep else None,
         max_tokens=args.max_tokens,
     )
@@ -152,7 +153,7 @@ def join(
         fold_in(model, wide)
     if deep and model.deep is not None and deep.model.deep is not None:
         model.deep.load_state_dict(deep.model.deep.state_dict())
-        _add_deep_heads(model, deep.model, weights, args.ngram_dim if wide else 0)
+        _add_deep_heads(model, deep.model, weights, rank if wide else 0)
     return Classifier(model.eval(), wide.vocabulary if wide else None, deep.tokenizer if deep else None)
 
 

@@ -38,7 +38,7 @@ class TrainArguments:
             empty leaves the encoder out.
         ngrams: whether the n-gram branch is used.
         max_ngrams, min_count: size of the n-gram vocabulary, and letters an n-gram must occur in.
-        ngram_dim: rank of the n-gram branch.
+        ngram_dim: highest rank of the n-gram branch; one a label of all heads is enough.
         vectors: file of word vectors (``training.vectors``) for the n-gram branch; empty leaves them out.
         epochs, batch_size, learning_rate: of the Trainer; not used without an encoder.
         max_tokens: tokens of a letter that the encoder reads.
@@ -47,7 +47,7 @@ class TrainArguments:
 
     encoder: str = ""
     ngrams: bool = True
-    max_ngrams: int = 100_000
+    max_ngrams: int = 140_000
     min_count: int = 3
     ngram_dim: int = 72
     vectors: str = ""

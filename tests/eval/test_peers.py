@@ -165,14 +165,14 @@ def test_a_letter_without_a_label_is_named() -> None:
 
 
 def test_rows_are_chosen_by_name() -> None:
-    assert chosen_rows([], "") == list(QUICK)
-    assert chosen_rows(["text-cnn", "word-svm"], "") == ["word-svm", "text-cnn"]
-    assert chosen_rows(list(NEED_ENCODER), "folder") == list(NEED_ENCODER)
+    assert chosen_rows([], "", "") == list(QUICK)
+    assert chosen_rows(["text-cnn", "word-svm"], "", "") == ["word-svm", "text-cnn"]
+    assert chosen_rows(list(NEED_ENCODER), "folder", "") == list(NEED_ENCODER)
     with pytest.raises(ValueError, match="--only bert: must be one of word-svm, svm"):
-        chosen_rows(["bert"], "")
+        chosen_rows(["bert"], "", "")
     for name in NEED_ENCODER:
         with pytest.raises(ValueError, match=f"--only {name}: needs --encoder"):
-            chosen_rows([name], "")
+            chosen_rows([name], "", "")
 
 
 def test_the_benchmark_prints_the_row_that_was_asked_for(tmp_path: Path) -> None:
