@@ -172,7 +172,9 @@ def test_rows_are_chosen_by_name() -> None:
         chosen_rows(["bert"], "", "")
     for name in NEED_ENCODER:
         with pytest.raises(ValueError, match=f"--only {name}: needs --encoder"):
-            chosen_rows([name], "", "")
+            chosen_rows([name], "", "vectors.npz")
+    with pytest.raises(ValueError, match="--only fenban-vectors: needs --vectors"):
+        chosen_rows(["fenban-vectors"], "folder", "")
 
 
 def test_the_benchmark_prints_the_row_that_was_asked_for(tmp_path: Path) -> None:
