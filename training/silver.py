@@ -5,8 +5,8 @@
 
 ``data/silver.csv`` holds the labels by row number and the first 12 hex digits of the letter's SHA-256, so that
 labels never meet another letter; the letters themselves are not in the repository. The labellers read each
-letter under the written guide of the annotated letters, in one pass; of the urgent ones among the first 5,100 the urgency
-was read again. Such readers agree with the reference on the department in 93 % of letters
+letter under the written guide of the annotated letters, in one pass; of the urgent ones among the first 5,100
+the urgency was read again. Such readers agree with the reference on the department in 93 % of letters
 (``eval.bench_agreement``): good enough to train on, not to judge by.
 """
 
