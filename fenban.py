@@ -102,6 +102,9 @@ def train(
     encoder: Annotated[str, typer.Option(help="Hugging Face name or folder, 'tiny', or empty for none")] = "",
     epochs: Annotated[float, typer.Option(help="of the encoder")] = 4.0,
     max_tokens: Annotated[int, typer.Option(help="tokens of a letter that the encoder reads")] = 256,
+    max_ngrams: Annotated[
+        int, typer.Option(help="size of the n-gram table; more pays from 10,000 letters on")
+    ] = 100_000,
     vectors: Annotated[str, typer.Option(help="word vectors of training.vectors, or empty for none")] = "",
     seed: int = 20261124,
 ) -> None:
@@ -112,7 +115,14 @@ def train(
         from training.finetune import TrainArguments
         from training.train import train_bundle
 
-        args = TrainArguments(encoder=encoder, epochs=epochs, max_tokens=max_tokens, vectors=vectors, seed=seed)
+        args = TrainArguments(
+            encoder=encoder,
+            max_ngrams=max_ngrams,
+            vectors=vectors,
+            epochs=epochs,
+            max_tokens=max_tokens,
+            seed=seed,
+        )
         read = {"cases": data, "extra": extra or [], "test": test or []}
         parts = {name: [case for path in paths for case in read_cases(path)] for name, paths in read.items()}
         texts = read_background(background, N_TEXTS, seed) if background else []

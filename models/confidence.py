@@ -20,7 +20,7 @@ from scipy.optimize import minimize
 from scipy.special import log_expit, log_softmax, softmax
 
 Floats = npt.NDArray[np.floating[Any]]
-CLASS_WISE_FROM = 40
+CLASS_WISE_FROM = 35
 """Held-out letters of a label from which it gets a conformal threshold of its own."""
 
 

@@ -18,11 +18,13 @@ from models.confidence import (
     risk_coverage,
 )
 from models.policy import Policy
-from training.crossfit import Fitted
+from training.crossfit import FOLDS, Fitted
 from training.finetune import DOMAIN, label_matrix
 
 LETTERS_KEPT = 0.995
 """Share of real letters that must pass as letters; the rest goes to review as out of domain."""
+MIN_CROSS_FITTED = 40
+"""Judged letters from which a head's calibration is cross-fitted; with fewer it is judged on its own letters."""
 Floats = npt.NDArray[np.floating[Any]]
 Metrics = dict[str, dict[str, float]]
 
@@ -30,7 +32,7 @@ Metrics = dict[str, dict[str, float]]
 def calibrate(fitted: Fitted, heads: dict[str, list[str]]) -> tuple[dict[str, HeadCalibration], Metrics]:
     """Calibration and metrics per head, on the judged letters of ``fitted``.
 
-    ``ece``, ``coverage`` and ``set_size`` are cross-fitted: each half is judged with the other's calibration.
+    ``ece``, ``coverage`` and ``set_size`` are cross-fitted: each fifth is judged with the calibration of the others.
     ``lowest_class_coverage`` is over labels with ``CLASS_WISE_FROM`` letters or more.
 
     Raises:
@@ -87,12 +89,12 @@ def branch_accuracy(fitted: Fitted, heads: dict[str, list[str]]) -> Metrics:
 
 
 def _measure(scores: Floats, truth: npt.NDArray[np.int64], whole: HeadCalibration) -> dict[str, float]:
-    half = np.arange(len(truth)) % 2
+    fold = np.arange(len(truth)) % FOLDS
     probabilities = np.empty(scores.shape)
     sets: list[list[int]] = [[] for _ in truth]
-    for side in (0, 1):
-        other = fit_head(scores[half != side], truth[half != side]) if len(truth) >= 40 else whole
-        rows = np.flatnonzero(half == side)
+    for part in range(FOLDS):
+        other = fit_head(scores[fold != part], truth[fold != part]) if len(truth) >= MIN_CROSS_FITTED else whole
+        rows = np.flatnonzero(fold == part)
         probabilities[rows] = other.probabilities(scores[rows])
         for row in rows:
             sets[row] = other.conformal_set(probabilities[row])
@@ -132,7 +134,7 @@ def _domain(
     threshold = float(np.quantile(p_letter[letters], 1 - LETTERS_KEPT))
     caught = float((p_letter[~letters] < threshold).mean())
     auroc = float(roc_auc_score(letters, p_letter))
-    return replace(fitted, threshold=threshold, coverage=LETTERS_KEPT), {
+    return replace(fitted, threshold=threshold, coverage=LETTERS_KEPT, class_thresholds={}), {
         "n": len(truth),
         "auroc": auroc,
         "others_caught": caught,

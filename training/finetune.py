@@ -47,7 +47,7 @@ class TrainArguments:
 
     encoder: str = ""
     ngrams: bool = True
-    max_ngrams: int = 140_000
+    max_ngrams: int = 100_000
     min_count: int = 3
     ngram_dim: int = 72
     vectors: str = ""
