@@ -103,7 +103,7 @@ def train(
     epochs: Annotated[float, typer.Option(help="of the encoder")] = 4.0,
     max_tokens: Annotated[int, typer.Option(help="tokens of a letter that the encoder reads")] = 256,
     max_ngrams: Annotated[
-        int, typer.Option(help="size of the n-gram table; more pays from 10,000 letters on")
+        int, typer.Option(help="size of the n-gram table; many letters: more")
     ] = 100_000,
     vectors: Annotated[str, typer.Option(help="word vectors of training.vectors, or empty for none")] = "",
     seed: int = 20261124,
