@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -92,9 +91,14 @@ class Server:
         return self.client.post(path, **kwargs)  # type: ignore[arg-type]
 
     def kill(self) -> None:
-        """``kill -9`` of all processes of the service."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        """``kill -9`` of all processes of the service; its workers have process groups of their own."""
+        parent = psutil.Process(self.process.pid)
+        parent.suspend()  # it would start workers again
+        family = [parent, *parent.children(recursive=True)]
+        for process in family:
+            process.kill()
         self.process.wait(10)
+        psutil.wait_procs(family, 10)
 
     def worker(self) -> psutil.Process:
         """The process that answers requests."""

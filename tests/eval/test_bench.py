@@ -9,7 +9,9 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def options(command: str) -> set[str]:
-    return {word.split("=")[0].removeprefix("--") for word in command.split() if word.startswith("--")}
+    return {
+        word.split("=")[0].removeprefix("--").removeprefix("no-") for word in command.split() if word.startswith("--")
+    }
 
 
 def stated(module: str) -> str:
