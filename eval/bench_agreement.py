@@ -18,8 +18,9 @@ from typing import Annotated
 import typer
 from sklearn.metrics import cohen_kappa_score
 
+from models.taxonomy import HEADS
+
 SECOND = Path(__file__).parents[1] / "training" / "data" / "second_labels.csv"
-FIELDS = ("topic", "department", "urgency", "request_type")
 
 
 def agreement(pairs: Iterable[tuple[dict[str, str], dict[str, str]]], field: str) -> tuple[int, float, float]:
@@ -44,7 +45,7 @@ def main(
     with second.open(encoding="utf-8", newline="") as stream:
         pairs = [(reference[r["id"]], r) for r in csv.DictReader(stream) if r["id"] in reference]
     sure = [pair for pair in pairs if pair[0]["sure"] == 1]
-    for field in FIELDS:
+    for field in HEADS:
         for name, part in (("all", pairs), ("sure", sure)):
             n, share, kappa = agreement(part, field)
             print(f"{field:<13} {name:<5} n {n}  equal {share:.3f}  kappa {kappa:.3f}")

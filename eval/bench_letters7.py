@@ -70,9 +70,8 @@ def fenban(encoder: str = "", vectors: str = "") -> Predictor:
 
     def predict(train: list[Case], test: list[Case]) -> list[str]:
         heads = {"aux": sorted(set(labels_of(train)))}
-        scores = crossfit(train, [], heads, TrainArguments(encoder=encoder, vectors=vectors)).classifier.logits(test)[
-            "aux"
-        ]
+        args = TrainArguments(encoder=encoder, vectors=vectors)
+        scores = crossfit(train, [], heads, args).classifier.logits(test)["aux"]
         return [heads["aux"][i] for i in scores.argmax(axis=1)]
 
     return predict

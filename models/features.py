@@ -107,8 +107,8 @@ class WordTable:
 
     def weigh(self, words: Hashes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Ids and unit-length IDF weights of the known among ``words``, both ``(m,)``."""
-        ids, known = _find(self.hashes, words)
-        return ids, _unit(self.idf[ids]) if known.any() else np.empty(0, np.float32)
+        ids, _ = _find(self.hashes, words)
+        return ids, _unit(self.idf[ids])
 
 
 @dataclass(frozen=True)

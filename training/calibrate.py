@@ -43,9 +43,7 @@ def calibrate(fitted: Fitted, heads: dict[str, list[str]]) -> tuple[dict[str, He
     calibration: dict[str, HeadCalibration] = {}
     metrics: Metrics = {}
     for column, head in enumerate(served):
-        known = np.flatnonzero(labels[:, column] != MASKED)
-        known = known[known < len(fitted.logits[head])]
-        truth, scores = labels[known, column], fitted.logits[head][known]
+        scores, truth = _labelled(fitted.logits[head], labels[:, column])
         try:
             calibration[head] = fit_head(scores, truth)
         except ValueError as error:
@@ -66,8 +64,8 @@ def risk_curves(
     labels = label_matrix(fitted.judged, heads)
     curves = {}
     for column, head in enumerate(heads):
-        known = np.flatnonzero(labels[: len(fitted.logits[head]), column] != MASKED)
-        curves[head] = risk_coverage(calibration[head].probabilities(fitted.logits[head][known]), labels[known, column])
+        scores, truth = _labelled(fitted.logits[head], labels[:, column])
+        curves[head] = risk_coverage(calibration[head].probabilities(scores), truth)
     return curves
 
 
@@ -83,9 +81,15 @@ def branch_accuracy(fitted: Fitted, heads: dict[str, list[str]]) -> Metrics:
     for name, scores in (("ngrams", fitted.wide), ("encoder", fitted.deep), ("joined", fitted.logits)):
         found[name] = {}
         for column, head in enumerate(heads):
-            known = np.flatnonzero(labels[: len(scores[head]), column] != MASKED)
-            found[name][head] = float(accuracy_score(labels[known, column], scores[head][known].argmax(axis=1)))
+            said, truth = _labelled(scores[head], labels[:, column])
+            found[name][head] = float(accuracy_score(truth, said.argmax(axis=1)))
     return found
+
+
+def _labelled(scores: Floats, labels: npt.NDArray[np.int64]) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """The scores and labels of the scored letters that carry a label."""
+    known = np.flatnonzero(labels[: len(scores)] != MASKED)
+    return scores[known], labels[known]
 
 
 def _measure(scores: Floats, truth: npt.NDArray[np.int64], whole: HeadCalibration) -> dict[str, float]:

@@ -177,7 +177,7 @@ def _cross_fit_wide(
     """Out-of-fold margins of ``judged`` and ``outside``, and the SVMs fitted on every case."""
     everyone = [*judged, *outside, *rest]
     n_scored = len(judged) + len(outside)
-    found_in = [letter_features(case.title, case.body) for case in everyone]
+    features = [letter_features(case.title, case.body) for case in everyone]
     vectors = WordVectors.load(Path(args.vectors)) if args.vectors else None
     labels = label_matrix(everyone, heads)
     folds = np.full(len(everyone), -1)
@@ -186,7 +186,7 @@ def _cross_fit_wide(
 
     def fit(rows: npt.NDArray[np.int64]) -> Wide:
         return fit_wide(
-            [found_in[i] for i in rows],
+            [features[i] for i in rows],
             labels[rows],
             heads,
             min_count=args.min_count,
@@ -198,7 +198,7 @@ def _cross_fit_wide(
     for fold in range(FOLDS):
         scored = np.flatnonzero(folds == fold)
         if len(scored):
-            for head, scores in fit(np.flatnonzero(folds != fold)).logits([found_in[i] for i in scored]).items():
+            for head, scores in fit(np.flatnonzero(folds != fold)).logits([features[i] for i in scored]).items():
                 found[head][scored] = scores
     return found, fit(np.arange(len(everyone)))
 

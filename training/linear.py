@@ -88,7 +88,6 @@ def fit_wide(
         words=vectors.table if vectors else None,
     )
     matrix, unfold = _inputs(sparse([vocabulary.weigh(letter) for letter in letters], len(vocabulary)), vectors)
-    ngrams = matrix[:, : len(vocabulary.hashes)]
     weights, biases = {}, {}
     for column, (head, ids) in enumerate(heads.items()):
         weight = np.zeros((len(ids), matrix.shape[1]), np.float32)
@@ -98,7 +97,7 @@ def fit_wide(
         if len(present) >= 2:
             balance = "balanced" if head in BALANCED else None
             machine = LinearSVC(C=REGULARISATION, class_weight=balance, random_state=seed)
-            seen = ngrams if head in MANNER else matrix
+            seen = matrix[:, : len(vocabulary.hashes)] if head in MANNER else matrix
             machine.fit(seen[known], labels[known, column])
             two = len(present) == 2
             weight[present, : seen.shape[1]] = np.vstack([-machine.coef_, machine.coef_]) if two else machine.coef_
