@@ -102,7 +102,7 @@ def train(
     encoder: Annotated[str, typer.Option(help="Hugging Face name or folder, 'tiny', or empty for none")] = "",
     epochs: Annotated[float, typer.Option(help="of the encoder")] = 4.0,
     max_tokens: Annotated[int, typer.Option(help="tokens of a letter that the encoder reads")] = 256,
-    max_ngrams: Annotated[int, typer.Option(help="size of the n-gram table; many letters: more")] = 100_000,
+    max_ngrams: Annotated[int, typer.Option(help="n-grams to keep: those that move the margins most")] = 100_000,
     vectors: Annotated[str, typer.Option(help="word vectors of training.vectors, or empty for none")] = "",
     seed: int = 20261124,
 ) -> None:

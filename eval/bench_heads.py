@@ -42,9 +42,11 @@ def svm_labels(head: str, cases: Sequence[Case], extra: Sequence[Case]) -> Label
     return found
 
 
-def our_scores(cases: Sequence[Case], extra: Sequence[Case], vectors: str) -> dict[str, npt.NDArray[np.float32]]:
+def our_scores(
+    cases: Sequence[Case], extra: Sequence[Case], args: TrainArguments
+) -> dict[str, npt.NDArray[np.float32]]:
     """Our out-of-fold scores per head, ``(n_cases, n_labels)``."""
-    return crossfit(cases, extra, make_heads(cases, Taxonomy.load()), TrainArguments(vectors=vectors)).logits
+    return crossfit(cases, extra, make_heads(cases, Taxonomy.load()), args).logits
 
 
 def main(
@@ -52,6 +54,7 @@ def main(
     extra: Annotated[list[Path], typer.Option(help="cases that only train")],
     sure: Annotated[Path, typer.Option(help="JSON lines with id and sure")],
     vectors: Annotated[str, typer.Option(help="also ours with these word vectors (training.vectors)")] = "",
+    max_ngrams: Annotated[int, typer.Option(help="n-grams ours keeps")] = 300_000,
     peers: Annotated[bool, typer.Option(help="also the SVM, which takes most of the time")] = True,
 ) -> None:
     """Print accuracy on all and on sure letters, and top-3."""
@@ -78,7 +81,7 @@ def main(
     rows = [("fenban, cases", [], ""), ("fenban, cases + extra", more, "")]
     rows += [("fenban + vectors, cases", [], vectors), ("fenban + vectors, + extra", more, vectors)] if vectors else []
     for name, part, held in rows:
-        scores = our_scores(judged, part, held)
+        scores = our_scores(judged, part, TrainArguments(vectors=held, max_ngrams=max_ngrams))
         for head in JUDGED:
             order = np.argsort(-scores[head], axis=1)
             truth = [getattr(c.labels, head) for c in judged]

@@ -20,12 +20,12 @@ from tokenizers import Tokenizer
 from models.classifier import FenbanClassifier, FenbanConfig
 from models.co import CoDepartments
 from models.confidence import HeadCalibration
-from models.features import NgramVocabulary, WordTable
+from models.features import BLOCKS, NgramVocabulary, Table
 from models.policy import Policy
-from models.precision import agrees, bf16_is_faster
+from models.precision import agrees, bf16_is_faster, dequantize, quantize
 from models.taxonomy import Taxonomy
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST, CONFIG, WEIGHTS = "manifest.json", "config.json", "model.safetensors"
 TOKENIZER, TAXONOMY, GAZETTEER = "tokenizer.json", "taxonomy.yaml", "gazetteer.csv"
 CALIBRATION, POLICY, CARD, METRICS = "calibration.json", "policy.json", "README.md", "metrics.json"
@@ -66,14 +66,14 @@ class Bundle:
                 raise BundleError(f"{folder / CONFIG}: labels of head {head} differ from {TAXONOMY}")
         vocabulary = None
         if config.vocabulary_size:
-            hashes = tensors.pop("ngram_hashes").numpy().view(np.uint64)
-            words = WordTable()
-            if "word_hashes" in tensors:
-                known = tensors.pop("word_hashes").numpy().view(np.uint64)
-                words = WordTable(known, tensors.pop("word_idf").float().numpy())
-            vocabulary = NgramVocabulary(hashes, tensors.pop("ngram_idf").float().numpy(), words)
+            *blocks, words = (_table(tensors, name) for name in (*BLOCKS, "meaning"))
+            vocabulary = NgramVocabulary(tuple(blocks), words)
+            if "wide.scale" in tensors:
+                tensors["wide.weight"] = dequantize(tensors["wide.weight"], tensors.pop("wide.scale"))
         model = FenbanClassifier(config)
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=True)
+        if model.wide is not None:
+            model.wide.half()
         if model.deep is not None and agrees(manifest.get("bf16")) and bf16_is_faster():
             model.deep.bfloat16()
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER)) if config.encoder else None
@@ -87,21 +87,30 @@ class Bundle:
 
 
 def save_weights(
-    folder: Path, model: FenbanClassifier, vocabulary: NgramVocabulary | None, tokenizer: Tokenizer | None
+    folder: Path,
+    model: FenbanClassifier,
+    vocabulary: NgramVocabulary | None,
+    tokenizer: Tokenizer | None,
+    *,
+    eight_bits: bool = False,
 ) -> None:
-    """Write weights (half precision), their configuration and the tokenizer into ``folder``."""
+    """Write weights (16 bits; of n-grams ``eight_bits``), their configuration and the tokenizer into ``folder``."""
     tensors = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
-    if vocabulary is not None:
-        tensors["ngram_hashes"] = torch.from_numpy(vocabulary.hashes.view(np.int64).copy())
-        tensors["ngram_idf"] = torch.from_numpy(vocabulary.idf).half()
-        if len(vocabulary.words.hashes):
-            tensors["word_hashes"] = torch.from_numpy(vocabulary.words.hashes.view(np.int64).copy())
-            tensors["word_idf"] = torch.from_numpy(vocabulary.words.idf).half()
+    if vocabulary is not None and model.wide is not None:
+        if eight_bits:
+            tensors["wide.weight"], tensors["wide.scale"] = quantize(model.wide.weight.detach())
+        for name, table in zip((*BLOCKS, "meaning"), (*vocabulary.blocks, vocabulary.words), strict=True):
+            tensors[f"{name}.hashes"] = torch.from_numpy(table.hashes.view(np.int64).copy())
+            tensors[f"{name}.idf"] = torch.from_numpy(table.idf).half()
     save_file(tensors, folder / WEIGHTS)
     names = ("heads", "vocabulary_size", "ngram_dim", "encoder", "max_tokens")
     write_json(folder / CONFIG, {name: getattr(model.config, name) for name in names})
     if tokenizer is not None:
         tokenizer.save(str(folder / TOKENIZER))
+
+
+def _table(tensors: dict[str, torch.Tensor], name: str) -> Table:
+    return Table(tensors.pop(f"{name}.hashes").numpy().view(np.uint64), tensors.pop(f"{name}.idf").float().numpy())
 
 
 def seal(folder: Path, **facts: Any) -> str:

@@ -23,7 +23,7 @@ class FenbanConfig(PreTrainedConfig):
     Args:
         heads: head name to its label ids, in the order of the logits; made from the taxonomy.
         vocabulary_size: n-grams and words known; 0 leaves the wide branch out.
-        ngram_dim: width of the n-gram embedding.
+        ngram_dim: width of the n-gram embedding, one column a label of all heads.
         encoder: configuration of the encoder as a dict with ``model_type``; ``None`` leaves it out.
         max_tokens: tokens of title and body that the encoder reads.
     """
@@ -105,7 +105,7 @@ class FenbanClassifier(PreTrainedModel):
             if ngram_weights is None:
                 raise ValueError("ngram_weights is missing: the model has an n-gram branch; see models.batching")
             weights = ngram_weights.to(self.wide.weight.dtype)
-            features.append(self.wide(ngram_ids, ngram_offsets, per_sample_weights=weights))
+            features.append(self.wide(ngram_ids, ngram_offsets, per_sample_weights=weights).float())
         if self.deep is not None:
             if attention_mask is None:
                 raise ValueError("attention_mask is missing: the model has an encoder; see models.batching")

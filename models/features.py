@@ -1,9 +1,9 @@
-"""N-gram features of a letter: characters of title and body, and jieba words, as 64-bit hashes.
+"""N-gram features of a letter in three blocks, as 64-bit hashes.
 
-Namespaces keep ``title`` and ``body`` apart where that helps: characters 1-4 of the whole letter,
-characters 1-3 of the title again, words 1-2 of the whole letter. Weights are sublinear TF-IDF with
-unit length, as in scikit-learn's ``TfidfTransformer``. Beside them stand the letter's distinct words by
-*meaning* (``training.vectors``), weighted by IDF alone, with a unit length of their own.
+Words 1-2 (jieba) and characters 1-4 of the whole letter, and characters 1-3 of the title again. Weights are sublinear
+TF-IDF as in scikit-learn's ``TfidfTransformer``, with unit length for each block, so that neither the many characters
+nor a long body drown the rest. Beside them stand the letter's distinct words by *meaning* (``training.vectors``),
+weighted by IDF alone, with a unit length of their own.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _MIX = np.uint64(0xFF51AFD7ED558CCD)
 _SHIFT = np.uint64(32)
 _TITLE, _BODY, _WORD, _WORD_PAIR = (np.uint64(n) for n in (11, 13, 17, 19))
 MAX_CHARACTERS = 4000
+BLOCKS = ("words", "characters", "title")
 
 
 def normalize(text: str) -> str:
@@ -33,11 +34,17 @@ def normalize(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).lower().split())
 
 
-class Features(NamedTuple):
-    """What a letter holds: distinct n-gram ``hashes`` and their ``counts`` ``(n,)``, distinct ``words`` ``(m,)``."""
+class Grams(NamedTuple):
+    """Distinct n-gram ``hashes`` and their ``counts``, both ``(n,)``."""
 
     hashes: Hashes
     counts: npt.NDArray[np.int64]
+
+
+class Features(NamedTuple):
+    """What a letter holds: n-grams of each of ``BLOCKS``, and its distinct ``words`` ``(m,)``."""
+
+    blocks: tuple[Grams, ...]
     words: Hashes
 
 
@@ -51,9 +58,12 @@ def letter_features(title: str, body: str) -> Features:
         text = text[: MAX_CHARACTERS // 2] + text[-MAX_CHARACTERS // 2 :]
     whole = f"{heading}\n{text}"
     words = word_hashes(segment(whole))
-    parts = [*_characters(whole, 4, _BODY), *_characters(heading, 3, _TITLE), *_word_grams(words)]
-    hashes, counts = np.unique(np.concatenate(parts), return_counts=True)
-    return Features(hashes, counts, np.unique(words))
+    parts = _word_grams(words), _characters(whole, 4, _BODY), _characters(heading, 3, _TITLE)
+    return Features(tuple(_count(grams) for grams in parts), np.unique(words))
+
+
+def _count(grams: list[Hashes]) -> Grams:
+    return Grams(*np.unique(np.concatenate([np.empty(0, np.uint64), *grams]), return_counts=True))
 
 
 def segment(text: str) -> list[str]:
@@ -99,76 +109,79 @@ def _finish(values: Hashes, size: int) -> Hashes:
 
 
 @dataclass(frozen=True)
-class WordTable:
-    """Words with a meaning: ascending ``hashes`` uint64 ``(k,)`` and ``idf`` float32 ``(k,)``."""
+class Table:
+    """Known n-grams or words: ascending ``hashes`` uint64 ``(k,)`` and ``idf`` float32 ``(k,)``.
+
+    A table of known hashes instead of hashing into buckets: no collisions, and what was seen too rarely
+    takes no space (docs/decisions/0002-wide-branch.md).
+    """
 
     hashes: Hashes = field(default_factory=lambda: np.empty(0, np.uint64))
     idf: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
-    def weigh(self, words: Hashes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Ids and unit-length IDF weights of the known among ``words``, both ``(m,)``."""
-        ids, _ = _find(self.hashes, words)
-        return ids, _unit(self.idf[ids])
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def find(self, wanted: Hashes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Rows of those that it has, ``(m,)``, and which of ``wanted`` these are, ``(n,)``."""
+        if not len(self):
+            return np.empty(0, np.int64), np.zeros(len(wanted), bool)
+        place = np.searchsorted(self.hashes, wanted).clip(max=len(self) - 1)
+        known = self.hashes[place] == wanted
+        return place[known].astype(np.int64), known
+
+    def keep(self, rows: npt.NDArray[np.bool_]) -> Table:
+        """The table of some of its rows."""
+        return Table(self.hashes[rows], self.idf[rows])
 
 
 @dataclass(frozen=True)
 class NgramVocabulary:
-    """The n-grams a model knows: ascending ``hashes`` uint64 ``(k,)`` and ``idf`` float32 ``(k,)``; and its ``words``.
+    """The n-grams a model knows, a table for each of ``BLOCKS``; and its ``words`` with a meaning."""
 
-    A table of known hashes instead of hashing into buckets: no collisions, and n-grams seen in
-    fewer than ``min_count`` letters take no space (docs/decisions/0002-wide-branch.md).
-    """
+    blocks: tuple[Table, ...]
+    words: Table = field(default_factory=Table)
 
-    hashes: Hashes
-    idf: npt.NDArray[np.float32]
-    words: WordTable = field(default_factory=WordTable)
+    @property
+    def n_ngrams(self) -> int:
+        return sum(len(table) for table in self.blocks)
 
     def __len__(self) -> int:
-        """Rows of the embedding: n-grams first, then words."""
-        return len(self.hashes) + len(self.words.hashes)
+        """Rows of the embedding: n-grams block by block, then words."""
+        return self.n_ngrams + len(self.words)
 
     @classmethod
-    def fit(
-        cls,
-        letters: Iterable[Hashes],
-        *,
-        min_count: int = 3,
-        max_size: int = 120_000,
-        words: WordTable | None = None,
-    ) -> NgramVocabulary:
-        """Keep the ``max_size`` n-grams found in the most letters, each in at least ``min_count``."""
+    def fit(cls, letters: Iterable[Features], *, min_count: int = 2, words: Table | None = None) -> NgramVocabulary:
+        """Every n-gram found in at least ``min_count`` letters."""
         rows = list(letters)
-        known, counts = np.unique(np.concatenate(rows), return_counts=True)
-        kept = counts >= min_count
-        known, counts = known[kept], counts[kept]
-        if len(known) > max_size:
-            top = np.sort(np.argsort(-counts, kind="stable")[:max_size])
-            known, counts = known[top], counts[top]
-        idf = np.log((1 + len(rows)) / (1 + counts)) + 1
-        return cls(known, idf.astype(np.float32), words or WordTable())
+        tables = []
+        for block in range(len(BLOCKS)):
+            hashes, counts = np.unique(np.concatenate([r.blocks[block].hashes for r in rows]), return_counts=True)
+            kept = counts >= min_count
+            idf = np.log((1 + len(rows)) / (1 + counts[kept])) + 1
+            tables.append(Table(hashes[kept], idf.astype(np.float32)))
+        return cls(tuple(tables), words or Table())
+
+    def keep(self, rows: npt.NDArray[np.bool_]) -> NgramVocabulary:
+        """The vocabulary of some of its n-grams, bool ``(n_ngrams,)``, and all its words."""
+        ends = np.cumsum([len(table) for table in self.blocks])
+        parts = np.split(rows, ends[:-1])
+        return NgramVocabulary(tuple(t.keep(part) for t, part in zip(self.blocks, parts, strict=True)), self.words)
 
     def weigh(self, letter: Features) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Rows of the embedding and the weights of one letter, both ``(m,)``; n-grams and words each of unit length."""
-        ids, known = _find(self.hashes, letter.hashes)
-        weights = _unit((1 + np.log(letter.counts[known])) * self.idf[ids])
-        word_ids, word_weights = self.words.weigh(letter.words)
-        return (
-            np.concatenate([ids, word_ids + len(self.hashes)]),
-            np.concatenate([weights, word_weights]).astype(np.float32),
-        )
+        """Rows of the embedding and their weights in one letter, both ``(m,)``; each block of unit length."""
+        found, weights, first = [], [], 0
+        for table, grams in zip(self.blocks, letter.blocks, strict=True):
+            ids, known = table.find(grams.hashes)
+            found.append(ids + first)
+            weights.append(_unit((1 + np.log(grams.counts[known])) * table.idf[ids]))
+            first += len(table)
+        ids, _ = self.words.find(letter.words)
+        return np.concatenate([*found, ids + first]), np.concatenate([*weights, _unit(self.words.idf[ids])])
 
     def batch(self, letters: Sequence[tuple[str, str]]) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
         """``weigh`` for a list of ``(title, body)``."""
         return [self.weigh(letter_features(title, body)) for title, body in letters]
-
-
-def _find(table: Hashes, wanted: Hashes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Places in ``table`` of those that it has, ``(m,)``, and which of ``wanted`` these are, ``(n,)``."""
-    if not len(table):
-        return np.empty(0, np.int64), np.zeros(len(wanted), bool)
-    place = np.searchsorted(table, wanted).clip(max=len(table) - 1)
-    known = table[place] == wanted
-    return place[known].astype(np.int64), known
 
 
 def _unit(weights: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

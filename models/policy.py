@@ -86,7 +86,7 @@ class Policy(BaseModel):
     wrong_dispatch: float = Field(default=480, gt=0, allow_inf_nan=False)
     review: float = Field(default=60, gt=0, allow_inf_nan=False)
     choose: float = Field(default=30, gt=0, allow_inf_nan=False)
-    missed_critical: float = Field(default=70, gt=0, allow_inf_nan=False)
+    missed_critical: float = Field(default=120, gt=0, allow_inf_nan=False)
     false_alarm: float = Field(default=15, gt=0, allow_inf_nan=False)
     return_rate: float = Field(default=0.5, gt=0, lt=1)
     act_within_hours: dict[str, float] = {"critical": 2, "urgent": 24}

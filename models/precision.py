@@ -42,6 +42,17 @@ def _seconds(dtype: torch.dtype) -> float:
     return best
 
 
+def quantize(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """8-bit integers ``(n, d)`` and a scale for each row ``(n, 1)`` whose product is nearest to ``rows`` ``(n, d)``."""
+    scale = rows.abs().amax(dim=1, keepdim=True).clamp(min=torch.finfo(rows.dtype).tiny) / 127
+    return torch.round(rows / scale).to(torch.int8), scale
+
+
+def dequantize(integers: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """What ``quantize`` was given, but for rounding, ``(n, d)`` float."""
+    return integers.to(scale.dtype) * scale
+
+
 def agreement(pairs: list[tuple[Floats, Floats]]) -> dict[str, float]:
     """How far rounded probabilities differ from exact ones, the worst head of ``pairs`` (each ``(n, n_labels)``).
 

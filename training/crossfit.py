@@ -13,7 +13,9 @@ was not trained on, and all letters for training, so:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,11 +142,11 @@ def join(
     wide: Wide | None, deep: Deep | None, heads: dict[str, list[str]], weights: dict[str, float], args: TrainArguments
 ) -> Classifier:
     """One model whose heads see both branches' features: ``wide + weight * deep`` as a single linear layer."""
-    rank = min(args.ngram_dim, sum(len(ids) for ids in heads.values()))
+    width = sum(len(ids) for ids in heads.values()) if wide else 0
     config = FenbanConfig(
         heads=heads,
         vocabulary_size=len(wide.vocabulary) if wide else 0,
-        ngram_dim=rank,
+        ngram_dim=width,
         encoder=deep.model.config.encoder if deep else None,
         max_tokens=args.max_tokens,
     )
@@ -153,7 +155,7 @@ def join(
         fold_in(model, wide)
     if deep and model.deep is not None and deep.model.deep is not None:
         model.deep.load_state_dict(deep.model.deep.state_dict())
-        _add_deep_heads(model, deep.model, weights, rank if wide else 0)
+        _add_deep_heads(model, deep.model, weights, width)
     return Classifier(model.eval(), wide.vocabulary if wide else None, deep.tokenizer if deep else None)
 
 
@@ -195,11 +197,14 @@ def _cross_fit_wide(
             vectors=vectors,
         )
 
-    for fold in range(FOLDS):
+    def score(fold: int) -> None:
         scored = np.flatnonzero(folds == fold)
         if len(scored):
             for head, scores in fit(np.flatnonzero(folds != fold)).logits([features[i] for i in scored]).items():
                 found[head][scored] = scores
+
+    with ThreadPoolExecutor(min(FOLDS, os.cpu_count() or 1)) as pool:
+        list(pool.map(score, range(FOLDS)))
     return found, fit(np.arange(len(everyone)))
 
 

@@ -37,8 +37,8 @@ class TrainArguments:
         encoder: name or folder of a Hugging Face encoder; ``tiny`` builds a small BERT from scratch;
             empty leaves the encoder out.
         ngrams: whether the n-gram branch is used.
-        max_ngrams, min_count: size of the n-gram vocabulary, and letters an n-gram must occur in.
-        ngram_dim: highest rank of the n-gram branch; one a label of all heads is enough.
+        max_ngrams: n-grams to keep, those that move the margins most.
+        min_count: letters an n-gram must occur in.
         vectors: file of word vectors (``training.vectors``) for the n-gram branch; empty leaves them out.
         epochs, batch_size, learning_rate: of the Trainer; not used without an encoder.
         max_tokens: tokens of a letter that the encoder reads.
@@ -48,8 +48,7 @@ class TrainArguments:
     encoder: str = ""
     ngrams: bool = True
     max_ngrams: int = 100_000
-    min_count: int = 3
-    ngram_dim: int = 72
+    min_count: int = 2
     vectors: str = ""
     epochs: float = 4.0
     batch_size: int = 32
@@ -60,7 +59,7 @@ class TrainArguments:
     def __post_init__(self) -> None:
         if not self.encoder and not self.ngrams:
             raise ValueError("give --encoder, or leave the n-gram branch on: a model needs at least one branch")
-        for name in ("max_ngrams", "min_count", "ngram_dim", "epochs", "batch_size", "learning_rate", "max_tokens"):
+        for name in ("max_ngrams", "min_count", "epochs", "batch_size", "learning_rate", "max_tokens"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
 

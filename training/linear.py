@@ -1,7 +1,8 @@
-"""The wide branch: one-against-rest linear SVMs over TF-IDF n-grams, folded into ``EmbeddingBag`` and heads.
+"""The wide branch: one-against-rest linear SVMs over TF-IDF n-grams, written into ``EmbeddingBag`` and heads.
 
-Averaged n-gram embeddings learned by SGD lose to TF-IDF + SVM on a few thousand letters. So SVMs are
-fitted, and their weight matrix ``(n_outputs, n_ngrams)`` is factored by its leading eigenvectors.
+Averaged n-gram embeddings learned by SGD lose to TF-IDF + SVM on a few thousand letters. So SVMs are fitted: first
+on every n-gram, to find the ``max_size`` that move the margins most, then on these alone. Chosen so, 140,000 n-grams
+keep what the commonest 500,000 do (docs/decisions/0007-all-ngrams-first.md).
 """
 
 from __future__ import annotations
@@ -22,17 +23,15 @@ from training.vectors import WordVectors
 
 SCALE = 4.0
 """Logits per unit of SVM margin, so that both branches speak in logits of about one size."""
-REGULARISATION = 2.0
-"""``C`` of the SVMs; 2.0 was 0.4 points above 1.0 for the department, out of fold on annotated letters."""
+REGULARISATION = 0.5
+"""``C`` of the SVMs."""
+ROUGH = 0.1
+"""``C`` while n-grams are chosen: quicker, and it ranks them alike."""
 BALANCED = frozenset({"urgency", "domain"})
 """Heads with class weights: missing a rare 特急 costs most. Elsewhere balancing lowers accuracy, since rare
 classes are no worse to miss."""
-
-MEANING = 0.45
-"""Mean length of a letter's mean word vector beside its n-grams, which have length 1. Out of fold on annotated letters:
-0 / 0.3 / 0.45 give department 0.811 / 0.817 / 0.818, topic 0.863 / 0.869 / 0.869."""
-MANNER = frozenset({"request_type"})
-"""Heads about how a thing is said, not what: word vectors cost the request type 0.6 points; it sees n-grams alone."""
+MEANING = 0.55
+"""Mean length of a letter's mean word vector beside its blocks of n-grams, which have length 1 each."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -73,6 +72,8 @@ def fit_wide(
     Args:
         letters: what ``models.features.letter_features`` found in each.
         labels: class indices ``(n_letters, n_heads)``, ``MASKED`` where unknown.
+        min_count: letters an n-gram must occur in.
+        max_size: n-grams to keep.
         vectors: word vectors; the SVMs see a letter's mean vector beside its n-grams.
 
     Returns:
@@ -82,12 +83,23 @@ def fit_wide(
     if "domain" in heads:
         in_domain = labels[:, list(heads).index("domain")] != heads["domain"].index("other")
     vocabulary = NgramVocabulary.fit(
-        (letter.hashes for letter, kept in zip(letters, in_domain, strict=True) if kept),
+        (letter for letter, kept in zip(letters, in_domain, strict=True) if kept),
         min_count=min_count,
-        max_size=max_size,
         words=vectors.table if vectors else None,
     )
+    if vocabulary.n_ngrams > max_size:
+        rows = sparse([vocabulary.weigh(letter) for letter in letters], len(vocabulary))
+        matrix, _ = _inputs(rows, vectors)
+        weights, _ = _fit_svms(matrix, labels, {h: ids for h, ids in heads.items() if h != "domain"}, ROUGH, seed)
+        vocabulary = vocabulary.keep(_most_moving(rows[in_domain, : vocabulary.n_ngrams], weights, max_size))
     matrix, unfold = _inputs(sparse([vocabulary.weigh(letter) for letter in letters], len(vocabulary)), vectors)
+    weights, biases = _fit_svms(matrix, labels, heads, REGULARISATION, seed)
+    return Wide(vocabulary, {head: unfold(weight) for head, weight in weights.items()}, biases)
+
+
+def _fit_svms(
+    matrix: csr_matrix, labels: npt.NDArray[np.int64], heads: dict[str, list[str]], c: float, seed: int
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
     weights, biases = {}, {}
     for column, (head, ids) in enumerate(heads.items()):
         weight = np.zeros((len(ids), matrix.shape[1]), np.float32)
@@ -96,14 +108,22 @@ def fit_wide(
         present = np.unique(labels[known, column])
         if len(present) >= 2:
             balance = "balanced" if head in BALANCED else None
-            machine = LinearSVC(C=REGULARISATION, class_weight=balance, random_state=seed)
-            seen = matrix[:, : len(vocabulary.hashes)] if head in MANNER else matrix
-            machine.fit(seen[known], labels[known, column])
+            machine = LinearSVC(C=c, class_weight=balance, random_state=seed)
+            machine.fit(matrix[known], labels[known, column])
             two = len(present) == 2
-            weight[present, : seen.shape[1]] = np.vstack([-machine.coef_, machine.coef_]) if two else machine.coef_
+            weight[present] = np.vstack([-machine.coef_, machine.coef_]) if two else machine.coef_
             bias[present] = np.append(-machine.intercept_, machine.intercept_) if two else machine.intercept_
-        weights[head], biases[head] = unfold(weight), bias
-    return Wide(vocabulary, weights, biases)
+        weights[head], biases[head] = weight, bias
+    return weights, biases
+
+
+def _most_moving(rows: csr_matrix, weights: dict[str, Floats], size: int) -> npt.NDArray[np.bool_]:
+    """Which n-grams move the margins of all letters most, by squared weights times squared values: ``(n_ngrams,)``."""
+    n = rows.shape[1]
+    moved = np.asarray(rows.power(2).sum(axis=0)).ravel() * sum((w[:, :n] ** 2).sum(axis=0) for w in weights.values())
+    kept = np.zeros(n, bool)
+    kept[np.argsort(-moved, kind="stable")[:size]] = True
+    return kept
 
 
 def _inputs(rows: csr_matrix, vectors: WordVectors | None) -> tuple[csr_matrix, Callable[[Floats], Floats]]:
@@ -125,21 +145,17 @@ def _inputs(rows: csr_matrix, vectors: WordVectors | None) -> tuple[csr_matrix, 
 
 
 def fold_in(model: FenbanClassifier, wide: Wide) -> None:
-    """Write the SVMs into ``model.wide`` and the n-gram part of its heads, best rank-``ngram_dim`` fit."""
+    """Write the SVMs into ``model.wide``, one column a label, and the n-gram part of its heads."""
     if model.wide is None:
         raise ValueError("fold_in: the model has no n-gram branch")
-    dim = model.config.ngram_dim
     stacked = np.vstack([wide.weights[head] for head in model.config.heads])
-    _, vectors = np.linalg.eigh(stacked @ stacked.T)
-    basis = vectors[:, ::-1][:, :dim]
     with torch.no_grad():
-        model.wide.weight.zero_()
-        model.wide.weight[:, : basis.shape[1]] = torch.from_numpy(np.ascontiguousarray(stacked.T @ basis))
+        model.wide.weight.copy_(torch.from_numpy(np.ascontiguousarray(stacked.T)))
         row = 0
         for head, layer in model.outputs.items():
             assert isinstance(layer, torch.nn.Linear)
-            rows = slice(row, row + layer.out_features)
+            columns = torch.arange(layer.out_features)
             layer.weight.zero_()
-            layer.weight[:, : basis.shape[1]] = SCALE * torch.from_numpy(basis[rows].copy())
+            layer.weight[columns, row + columns] = SCALE
             layer.bias.copy_(SCALE * torch.from_numpy(wide.biases[head]))
-            row = rows.stop
+            row += layer.out_features

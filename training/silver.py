@@ -7,7 +7,9 @@
 labels never meet another letter; the letters themselves are not in the repository. The labellers read each
 letter under the written guide of the annotated letters, in one pass; of the urgent ones among the first 5,100
 the urgency was read again. Such readers agree with the reference on the department in 93 % of letters
-(``eval.bench_agreement``): good enough to train on, not to judge by.
+(``eval.bench_agreement``): good enough to train on, not to judge by. The 1,500 letters whose topic or department a
+model fitted on the other folds disputed most were read again, blind; where reader and model agreed, the label was
+changed (156 departments, 111 topics, 64 request types).
 """
 
 from __future__ import annotations

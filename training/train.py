@@ -21,7 +21,7 @@ from models import bundle as files
 from models.case import Case
 from models.confidence import HeadCalibration
 from models.policy import Policy
-from models.precision import agreement
+from models.precision import agreement, agrees, dequantize, quantize
 from models.seen import write_seen
 from models.taxonomy import SHIPPED, Taxonomy
 from training.calibrate import branch_accuracy, calibrate, risk_curves
@@ -77,7 +77,8 @@ def train_bundle(
     co = fit_co(helped or cases, fitted.judged[: len(departments)], departments, heads["department"])
     out.mkdir(parents=True, exist_ok=True)
     model = fitted.classifier
-    files.save_weights(out, model.model, model.vocabulary, model.tokenizer)
+    rounding = _agreement(fitted, cases, calibration)
+    files.save_weights(out, model.model, model.vocabulary, model.tokenizer, eight_bits=agrees(rounding.get("int8")))
     shutil.copyfile(taxonomy_path, out / files.TAXONOMY)
     shutil.copyfile(gazetteer_path, out / files.GAZETTEER)
     shutil.copyfile(SHIPPED_PLACE_MODEL, out / SHIPPED_PLACE_MODEL.name)
@@ -105,17 +106,29 @@ def train_bundle(
     }
     files.write_json(out / files.METRICS, report)
     write_card(out / files.CARD, report, taxonomy)
-    return {"version": files.seal(out, **_agreement(fitted, cases, calibration)), **report}
+    return {"version": files.seal(out, **rounding), **report}
 
 
-def _agreement(fitted: Fitted, cases: Sequence[Case], calibration: dict[str, HeadCalibration]) -> dict[str, Any]:
-    """How far bf16 differs from fp32 on a sample of the judged letters; empty without an encoder."""
-    if fitted.classifier.model.deep is None:
-        return {}
+def _agreement(
+    fitted: Fitted, cases: Sequence[Case], calibration: dict[str, HeadCalibration]
+) -> dict[str, dict[str, float]]:
+    """How far rounding (n-grams to int8, the encoder to bf16) moves what is said of a sample of the judged letters."""
     sample = [cases[i] for i in np.linspace(0, len(cases) - 1, min(N_AGREEMENT, len(cases))).astype(int)]
     exact = fitted.classifier.logits(sample)
-    fitted.classifier.model.deep.bfloat16()
-    rough = fitted.classifier.logits(sample)
-    fitted.classifier.model.deep.float()
-    pairs = [(c.probabilities(exact[head]), c.probabilities(rough[head])) for head, c in calibration.items()]
-    return {"bf16": {**agreement(pairs), "letters": len(sample)}}
+
+    def compare() -> dict[str, float]:
+        rough = fitted.classifier.logits(sample)
+        pairs = [(c.probabilities(exact[head]), c.probabilities(rough[head])) for head, c in calibration.items()]
+        return {**agreement(pairs), "letters": len(sample)}
+
+    facts, model = {}, fitted.classifier.model
+    if model.wide is not None:
+        weights = model.wide.weight.data
+        model.wide.weight.data = dequantize(*quantize(weights)).half().float()
+        facts["int8"] = compare()
+        model.wide.weight.data = weights
+    if model.deep is not None:
+        model.deep.bfloat16()
+        facts["bf16"] = compare()
+        model.deep.float()
+    return facts

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from models.features import WordTable, normalize, segment, word_hashes
+from models.features import Table, normalize, segment, word_hashes
 
 SEED = 20261124
 
@@ -42,7 +42,7 @@ class VectorOptions:
 class WordVectors:
     """``table`` of ``k`` words and their ``vectors`` float32 ``(k, size)``, centred and of unit length."""
 
-    table: WordTable
+    table: Table
     vectors: npt.NDArray[np.float32]
 
     def save(self, path: Path) -> None:
@@ -58,7 +58,7 @@ class WordVectors:
         """
         try:
             with np.load(path) as held:
-                return cls(WordTable(held["hashes"], held["idf"]), held["vectors"].astype(np.float32))
+                return cls(Table(held["hashes"], held["idf"]), held["vectors"].astype(np.float32))
         except (OSError, KeyError, ValueError) as error:
             raise ValueError(
                 f"{path}: no word vectors ({type(error).__name__}); make them with training.vectors"
@@ -96,7 +96,7 @@ def fit_vectors(texts: Iterable[str], options: VectorOptions | None = None) -> W
     frequency = _document_frequency(sentences, model.wv.key_to_index)
     idf = np.log(len(sentences) / (1 + frequency)).clip(min=0.0)
     hashes, first = np.unique(hashes, return_index=True)
-    return WordVectors(WordTable(hashes, idf[first].astype(np.float32)), vectors[first].astype(np.float32))
+    return WordVectors(Table(hashes, idf[first].astype(np.float32)), vectors[first].astype(np.float32))
 
 
 def _document_frequency(sentences: Sequence[Sequence[str]], index: dict[str, int]) -> npt.NDArray[np.int64]:

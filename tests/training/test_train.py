@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 from transformers import AutoModel, BertConfig, DebertaV2Config, PreTrainedConfig, PreTrainedTokenizerFast
 
 from models.case import Case, Labels
+from models.precision import MIN_LABELS
 from models.taxonomy import Taxonomy
 from models.triage import Triage
 from training.crossfit import crossfit
@@ -49,6 +52,22 @@ def test_any_hugging_face_encoder_can_be_fine_tuned(
     for head, scores in first.items():
         assert scores.shape == (8, len(heads[head]))
         np.testing.assert_allclose(scores, second[head], rtol=1e-4, atol=1e-4)
+
+
+def test_ngrams_are_stored_in_eight_bits_only_where_that_was_measured_to_agree(
+    demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = TrainArguments(min_count=2, max_ngrams=5000)
+    train_bundle(demo[0], tmp_path / "small", args)
+    manifest = json.loads((tmp_path / "small" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["int8"]["labels"] >= MIN_LABELS
+    assert load_file(tmp_path / "small" / "model.safetensors")["wide.weight"].dtype == torch.int8
+    monkeypatch.setattr("training.train.quantize", lambda rows: (torch.ones_like(rows), torch.ones(len(rows), 1)))
+    train_bundle(demo[0], tmp_path / "large", args)
+    assert load_file(tmp_path / "large" / "model.safetensors")["wide.weight"].dtype == torch.float16
+    first, second = (Triage.load(tmp_path / name)(demo[1][:50]) for name in ("small", "large"))
+    for a, b in zip(first, second, strict=True):
+        assert a.topic.confidence == pytest.approx(b.topic.confidence, abs=0.02)
 
 
 def test_a_missing_label_is_masked_and_an_unknown_one_is_an_error() -> None:
