@@ -6,6 +6,7 @@ AVX512-BF16 without AMX was 0.6 times the speed of fp32 on one Xeon and 2 times 
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,12 @@ _MARGIN = 1.2
 """bf16 must win by this factor: it loses digits, so a tie goes to fp32."""
 
 
+@cache
 def bf16_is_faster(device: torch.device | None = None) -> bool:
-    """Whether bf16 is worth its lost digits on ``device`` (default: the CPU); takes a few milliseconds."""
+    """Whether bf16 is worth its lost digits on ``device`` (default: the CPU); takes a few milliseconds.
+
+    Measured once in a process: on a busy machine a second measurement may differ, and a seed would not repeat.
+    """
     if device is not None and device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return _seconds(torch.bfloat16) * _MARGIN < _seconds(torch.float32)
