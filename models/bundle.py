@@ -30,6 +30,8 @@ MANIFEST, CONFIG, WEIGHTS = "manifest.json", "config.json", "model.safetensors"
 TOKENIZER, TAXONOMY, GAZETTEER = "tokenizer.json", "taxonomy.yaml", "gazetteer.csv"
 CALIBRATION, POLICY, CARD, METRICS = "calibration.json", "policy.json", "README.md", "metrics.json"
 CO_DEPARTMENTS = "co_departments.json"
+TABLES = (*BLOCKS, "meaning")
+"""Tensor names of the vocabulary's tables: ``NAME.hashes`` and ``NAME.idf``."""
 
 
 class BundleError(ValueError):
@@ -66,7 +68,7 @@ class Bundle:
                 raise BundleError(f"{folder / CONFIG}: labels of head {head} differ from {TAXONOMY}")
         vocabulary = None
         if config.vocabulary_size:
-            *blocks, words = (_table(tensors, name) for name in (*BLOCKS, "meaning"))
+            *blocks, words = (_table(tensors, name) for name in TABLES)
             vocabulary = NgramVocabulary(tuple(blocks), words)
             if "wide.scale" in tensors:
                 tensors["wide.weight"] = dequantize(tensors["wide.weight"], tensors.pop("wide.scale"))
@@ -99,7 +101,7 @@ def save_weights(
     if vocabulary is not None and model.wide is not None:
         if eight_bits:
             tensors["wide.weight"], tensors["wide.scale"] = quantize(model.wide.weight.detach())
-        for name, table in zip((*BLOCKS, "meaning"), (*vocabulary.blocks, vocabulary.words), strict=True):
+        for name, table in zip(TABLES, (*vocabulary.blocks, vocabulary.words), strict=True):
             tensors[f"{name}.hashes"] = torch.from_numpy(table.hashes.view(np.int64).copy())
             tensors[f"{name}.idf"] = torch.from_numpy(table.idf).half()
     save_file(tensors, folder / WEIGHTS)

@@ -144,6 +144,7 @@ class NgramVocabulary:
 
     @property
     def n_ngrams(self) -> int:
+        """Rows of all blocks, without the words."""
         return sum(len(table) for table in self.blocks)
 
     def __len__(self) -> int:
@@ -151,7 +152,7 @@ class NgramVocabulary:
         return self.n_ngrams + len(self.words)
 
     @classmethod
-    def fit(cls, letters: Iterable[Features], *, min_count: int = 2, words: Table | None = None) -> NgramVocabulary:
+    def fit(cls, letters: Iterable[Features], *, min_count: int, words: Table | None = None) -> NgramVocabulary:
         """Every n-gram found in at least ``min_count`` letters."""
         rows = list(letters)
         tables = []
