@@ -105,7 +105,7 @@ def save_weights(
             tensors[f"{name}.hashes"] = torch.from_numpy(table.hashes.view(np.int64).copy())
             tensors[f"{name}.idf"] = torch.from_numpy(table.idf).half()
     save_file(tensors, folder / WEIGHTS)
-    names = ("heads", "vocabulary_size", "ngram_dim", "encoder", "max_tokens")
+    names = ("heads", "vocabulary_size", "encoder", "max_tokens")
     write_json(folder / CONFIG, {name: getattr(model.config, name) for name in names})
     if tokenizer is not None:
         tokenizer.save(str(folder / TOKENIZER))

@@ -23,7 +23,6 @@ class FenbanConfig(PreTrainedConfig):
     Args:
         heads: head name to its label ids, in the order of the logits; made from the taxonomy.
         vocabulary_size: n-grams and words known; 0 leaves the wide branch out.
-        ngram_dim: width of the n-gram embedding, one column a label of all heads.
         encoder: configuration of the encoder as a dict with ``model_type``; ``None`` leaves it out.
         max_tokens: tokens of title and body that the encoder reads.
     """
@@ -34,17 +33,20 @@ class FenbanConfig(PreTrainedConfig):
         self,
         heads: dict[str, list[str]] | None = None,
         vocabulary_size: int = 0,
-        ngram_dim: int = 64,
         encoder: dict[str, Any] | None = None,
         max_tokens: int = 128,
         **kwargs: Any,
     ) -> None:
         self.heads = heads or {}
         self.vocabulary_size = vocabulary_size
-        self.ngram_dim = ngram_dim
         self.encoder = encoder
         self.max_tokens = max_tokens
         super().__init__(**kwargs)
+
+    @property
+    def n_labels(self) -> int:
+        """Labels of all heads: the width of the n-gram embedding, which has a column for each."""
+        return sum(len(ids) for ids in self.heads.values())
 
 
 @dataclass
@@ -71,9 +73,9 @@ class FenbanClassifier(PreTrainedModel):
             raise ValueError("FenbanConfig.heads is empty: give the label ids of at least one head")
         if not config.vocabulary_size and config.encoder is None:
             raise ValueError("FenbanConfig: set vocabulary_size or encoder; a model needs at least one branch")
-        self.wide = nn.EmbeddingBag(config.vocabulary_size, config.ngram_dim, mode="sum") if self.has_wide else None
+        self.wide = nn.EmbeddingBag(config.vocabulary_size, config.n_labels, mode="sum") if self.has_wide else None
         self.deep = AutoModel.from_config(_encoder_config(config.encoder)) if config.encoder else None
-        width = (config.ngram_dim if self.has_wide else 0) + (self.deep.config.hidden_size if self.deep else 0)
+        width = (config.n_labels if self.has_wide else 0) + (self.deep.config.hidden_size if self.deep else 0)
         self.dropout = nn.Dropout(0.1)
         self.outputs = nn.ModuleDict({head: nn.Linear(width, len(ids)) for head, ids in config.heads.items()})
         self.post_init()

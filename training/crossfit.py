@@ -4,7 +4,9 @@ The *judged* cases carry the labels that count: reviewed, of the kind that will 
 (weaker labels, auxiliary tasks, other sources) only train. Calibration needs scores of letters the model
 was not trained on, and all letters for training, so:
 
-- the n-gram branch is cross-fitted: ``FOLDS`` folds of the judged cases, each scored by SVMs fitted on all else;
+- the n-gram branch is cross-fitted: ``FOLDS`` folds of the judged cases, each scored by SVMs fitted on all else,
+  where each letter's title counts once more as a letter of its own, since many letters are no longer than that
+  (docs/decisions/0009-titles-are-short-letters.md);
 - the encoder is trained once, on the extra cases that are no copies of judged ones; without extra cases, on
   four fifths of the judged ones, and the last fifth alone is judged;
 - per head the weight of the encoder beside the n-grams is the one of ``WEIGHTS`` with the best calibrated
@@ -142,11 +144,9 @@ def join(
     wide: Wide | None, deep: Deep | None, heads: dict[str, list[str]], weights: dict[str, float], args: TrainArguments
 ) -> Classifier:
     """One model whose heads see both branches' features: ``wide + weight * deep`` as a single linear layer."""
-    width = sum(len(ids) for ids in heads.values()) if wide else 0
     config = FenbanConfig(
         heads=heads,
         vocabulary_size=len(wide.vocabulary) if wide else 0,
-        ngram_dim=width,
         encoder=deep.model.config.encoder if deep else None,
         max_tokens=args.max_tokens,
     )
@@ -155,7 +155,7 @@ def join(
         fold_in(model, wide)
     if deep and model.deep is not None and deep.model.deep is not None:
         model.deep.load_state_dict(deep.model.deep.state_dict())
-        _add_deep_heads(model, deep.model, weights, width)
+        _add_deep_heads(model, deep.model, weights, config.n_labels if wide else 0)
     return Classifier(model.eval(), wide.vocabulary if wide else None, deep.tokenizer if deep else None)
 
 
@@ -179,11 +179,13 @@ def _cross_fit_wide(
     """Out-of-fold margins of ``judged`` and ``outside``, and the SVMs fitted on every case."""
     everyone = [*judged, *outside, *rest]
     n_scored = len(judged) + len(outside)
+    folds = np.r_[fold_numbers(everyone[:n_scored]), np.full(len(rest), -1)]
+    titled = [row for row, case in enumerate(everyone) if args.titles and normalize(case.title)]
+    everyone += [title_alone(everyone[row]) for row in titled]
+    folds = np.r_[folds, folds[np.array(titled, int)]]
     features = [letter_features(case.title, case.body) for case in everyone]
     vectors = WordVectors.load(Path(args.vectors)) if args.vectors else None
     labels = label_matrix(everyone, heads)
-    folds = np.full(len(everyone), -1)
-    folds[:n_scored] = fold_numbers(everyone[:n_scored])
     found = {head: np.zeros((n_scored, len(ids)), np.float32) for head, ids in heads.items()}
 
     def fit(rows: npt.NDArray[np.int64]) -> Wide:
@@ -198,7 +200,7 @@ def _cross_fit_wide(
         )
 
     def score(fold: int) -> None:
-        scored = np.flatnonzero(folds == fold)
+        scored = np.flatnonzero(folds[:n_scored] == fold)
         if len(scored):
             for head, scores in fit(np.flatnonzero(folds != fold)).logits([features[i] for i in scored]).items():
                 found[head][scored] = scores
@@ -206,6 +208,15 @@ def _cross_fit_wide(
     with ThreadPoolExecutor(min(FOLDS, os.cpu_count() or 1)) as pool:
         list(pool.map(score, range(FOLDS)))
     return found, fit(np.arange(len(everyone)))
+
+
+def title_alone(case: Case) -> Case:
+    """A short letter with the labels that a title tells: not how urgent it is, nor what is asked for.
+
+    It trains where its letter does, and is never judged.
+    """
+    labels = case.labels.model_copy(update={"urgency": None, "request_type": None})
+    return case.model_copy(update={"title": "", "body": case.title, "labels": labels})
 
 
 def _as_letter(case: Case) -> Case:

@@ -40,6 +40,7 @@ class TrainArguments:
         max_ngrams: n-grams to keep, those that move the margins most.
         min_count: letters an n-gram must occur in.
         vectors: file of word vectors (``training.vectors``) for the n-gram branch; empty leaves them out.
+        titles: whether the n-gram branch also learns each title as a short letter of its own.
         epochs, batch_size, learning_rate: of the Trainer; not used without an encoder.
         max_tokens: tokens of a letter that the encoder reads.
         seed: of initialisation, SVMs, data order and dropout.
@@ -50,6 +51,7 @@ class TrainArguments:
     max_ngrams: int = 100_000
     min_count: int = 2
     vectors: str = ""
+    titles: bool = True
     epochs: float = 4.0
     batch_size: int = 32
     learning_rate: float = 5e-4

@@ -9,7 +9,7 @@ from models.case import Case, Labels
 from models.taxonomy import HEADS, Taxonomy
 from training.background import read_background
 from training.calibrate import calibrate
-from training.crossfit import crossfit, merge_copies
+from training.crossfit import crossfit, merge_copies, title_alone
 from training.finetune import TrainArguments, make_heads
 from training.leaks import without_copies
 
@@ -43,6 +43,32 @@ def test_texts_that_are_no_letters_get_a_head_that_tells_them(demo: Demo, tmp_pa
     assert metrics["domain"]["auroc"] > 0.95
     letters = calibration["domain"].probabilities(fitted.logits["domain"][: len(demo[0])])[:, 0]
     assert np.mean(letters >= calibration["domain"].threshold) == pytest.approx(0.995, abs=0.01)
+
+
+def test_a_letter_no_longer_than_a_title_is_still_a_letter(demo: Demo, tmp_path: Path) -> None:
+    reviews = tmp_path / "reviews.txt"
+    reviews.write_text("\n".join(f"酒店早餐很好吃，房间干净，下次还来住，第{i}次" for i in range(60)), encoding="utf-8")
+    heads = make_heads(demo[0], Taxonomy.load())
+    background = read_background([reviews], 50, seed=1)
+    short = [title_alone(case) for case in demo[1] if len(case.title) > 3]
+    passed = {}
+    for titles in (True, False):
+        args = TrainArguments(min_count=2, titles=titles)
+        fitted = crossfit(demo[0], [], heads, args, background=background)
+        assert [case.id for case in fitted.judged[: len(demo[0])]] == [case.id for case in demo[0]], "none is judged"
+        calibration, _ = calibrate(fitted, heads)
+        found = calibration["domain"].probabilities(fitted.classifier.logits(short)["domain"])[:, 0]
+        passed[titles] = np.mean(found >= calibration["domain"].threshold)
+    assert passed[True] > 0.6 > 0.2 > passed[False], passed
+
+
+def test_a_title_tells_the_matter_but_neither_urgency_nor_request() -> None:
+    labels = Labels(topic="urban", department="gas", urgency="critical", request_type="help", unit="510108")
+    short = title_alone(Case(id="1", title="反映物业问题", body="楼道里有煤气味", labels=labels))
+    assert (short.title, short.body) == ("", "反映物业问题")
+    assert (short.labels.topic, short.labels.department) == ("urban", "gas")
+    assert short.labels.urgency is None
+    assert short.labels.request_type is None
 
 
 def test_a_background_file_without_text_is_refused_by_name(tmp_path: Path) -> None:

@@ -34,8 +34,7 @@ def test_the_ngrams_that_move_the_margins_are_kept_not_the_commonest() -> None:
 
 def test_the_folded_model_gives_the_margins_of_the_svms() -> None:
     wide, letters = fitted(500)
-    width = sum(len(ids) for ids in HEADS.values())
-    model = FenbanClassifier(FenbanConfig(heads=HEADS, vocabulary_size=len(wide.vocabulary), ngram_dim=width)).eval()
+    model = FenbanClassifier(FenbanConfig(heads=HEADS, vocabulary_size=len(wide.vocabulary))).eval()
     fold_in(model, wide)
     with torch.inference_mode():
         found = model(**collate_ngrams(wide.vocabulary.batch(letters[:9]))).logits
