@@ -1,7 +1,8 @@
 """Texts that are no citizen letters, so that the model can tell a shopping review, an English mail or noise.
 
-Sampled from general corpora (news, statutes, short texts) named by the user, and noise made here. The
-out-of-domain benchmark's own texts are never among them.
+Sampled from general corpora (news, statutes, short texts) named by the user, and noise made here. Letters come
+as short as a title, so every second text is cut that short too. The out-of-domain benchmark's own texts are
+never among them.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import numpy as np
 from models.case import Case
 from training.corpus import Corpus
 
-MAX_CHARACTERS = 600
-N_TEXTS = 4000
-N_NOISE = 400
+LENGTHS = (20, 600)
+SHORT_LENGTHS = (5, 40)
+"""Characters of a text, at least and below; of every second one."""
+N_TEXTS = 8000
+N_NOISE = 800
 _ENGLISH = (  # noqa: SIM905
     "dear sir madam hello team please find attached the invoice for your order we are pleased to inform you that "
     "your account has been updated thank you for contacting support meeting tomorrow at noon let me know if this "
@@ -51,7 +54,8 @@ def _sample(path: Path, size: int, rng: np.random.Generator) -> list[str]:
     if not documents:
         raise ValueError(f"{path}: no document; give a text file with one document a line, or JSON lines with text")
     picks = rng.choice(len(documents), size=min(size, len(documents)), replace=False)
-    return [documents[i][: int(rng.integers(20, MAX_CHARACTERS))] for i in picks]
+    limits = [SHORT_LENGTHS if place % 2 else LENGTHS for place in range(len(picks))]
+    return [documents[i][: int(rng.integers(*limit))] for i, limit in zip(picks, limits, strict=True)]
 
 
 def _noise(rng: np.random.Generator) -> str:
