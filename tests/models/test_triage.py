@@ -11,6 +11,8 @@ from models.scoring import score_file
 from models.suggestion import Suggestion
 from models.triage import Triage
 
+SHORT_LETTERS = Path(__file__).parents[2] / "eval" / "data" / "short_letters.jsonl"
+
 STORY = Letter(
     id="story",
     title="小摊占了人行道",
@@ -50,6 +52,17 @@ def test_a_live_danger_is_an_emergency_and_shouting_is_not(triage: Triage) -> No
     first, second = triage([danger, shouting])
     assert first.decision == "emergency"
     assert second.decision != "emergency"
+
+
+def test_letters_of_a_few_words_are_letters_and_other_short_texts_are_not(triage: Triage) -> None:
+    rows = [json.loads(line) for line in SHORT_LETTERS.read_text(encoding="utf-8").splitlines()]
+    letters = [Letter(title=row["title"], body=row["body"]) for row in rows]
+    letters.append(Letter(title="路灯不亮", body="双瑞一路路灯坏了半个月"))
+    others = ["手机收到了，屏幕清晰，卖家发货快", "please find attached the invoice", "哈哈哈哈"]
+    letters += [Letter(body=text) for text in others]
+    said = ["out_of_domain" in {reason.code for reason in s.reasons} for s in triage(letters)]
+    assert np.mean(said[: len(rows)]) < 0.05
+    assert said[len(rows) :] == [False, True, True, True]
 
 
 def test_a_letter_is_judged_the_same_alone_and_in_any_batch(
