@@ -15,11 +15,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from models.case import Case
+from models.classifier import MASKED
 from models.decision import CRITICAL
 from models.triage import DOMAIN, SHIPPED_BUNDLE, Triage
 from training.cases import read_cases
 from training.crossfit import title_alone
+from training.finetune import label_matrix, make_heads
 
 LENGTHS = ((1, 12), (13, 30), (31, 20_000))
 """Characters of title and body together, from and to."""
@@ -44,21 +45,15 @@ def main(
     if DOMAIN in probabilities:
         outside = probabilities[DOMAIN][:, 0] < triage.bundle.calibration[DOMAIN].threshold
         print(f"{'taken for no letter':<24}" + "".join(f"{outside[rows].mean():10.4f}" for _, rows in groups))
-    for head in triage.bundle.taxonomy.heads:
-        ids = triage.bundle.taxonomy.ids(head)
-        known = np.array([getattr(case.labels, head) in ids for case in letters])
-        right = _right(letters, head, ids, probabilities[head].argmax(axis=1))
+    heads = make_heads([], triage.bundle.taxonomy)
+    for head, truth in zip(heads, label_matrix(letters, heads).T, strict=True):
+        known, right = truth != MASKED, truth == probabilities[head].argmax(axis=1)
         if known.any():
             print(f"{head:<24}" + "".join(f"{right[rows & known].mean():10.4f}" for _, rows in groups))
-    column = triage.bundle.taxonomy.ids("urgency").index(CRITICAL)
-    alarm = probabilities["urgency"][:, column] >= triage.policy.critical_at
+    alarm = probabilities["urgency"][:, heads["urgency"].index(CRITICAL)] >= triage.policy.critical_at
     critical = np.array([case.labels.urgency == CRITICAL for case in letters])
     if critical.any():
         print(f"特急: {(alarm & critical).sum()} of {critical.sum()} found, {alarm.sum()} alarms")
-
-
-def _right(letters: list[Case], head: str, ids: list[str], predicted: np.ndarray) -> np.ndarray:
-    return np.array([getattr(c.labels, head) == ids[i] for c, i in zip(letters, predicted, strict=True)])
 
 
 if __name__ == "__main__":

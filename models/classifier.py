@@ -44,9 +44,9 @@ class FenbanConfig(PreTrainedConfig):
         super().__init__(**kwargs)
 
     @property
-    def n_labels(self) -> int:
-        """Labels of all heads: the width of the n-gram embedding, which has a column for each."""
-        return sum(len(ids) for ids in self.heads.values())
+    def ngram_width(self) -> int:
+        """Width of the n-gram embedding: a column for each label of all heads; 0 without the wide branch."""
+        return sum(len(ids) for ids in self.heads.values()) if self.vocabulary_size else 0
 
 
 @dataclass
@@ -73,9 +73,9 @@ class FenbanClassifier(PreTrainedModel):
             raise ValueError("FenbanConfig.heads is empty: give the label ids of at least one head")
         if not config.vocabulary_size and config.encoder is None:
             raise ValueError("FenbanConfig: set vocabulary_size or encoder; a model needs at least one branch")
-        self.wide = nn.EmbeddingBag(config.vocabulary_size, config.n_labels, mode="sum") if self.has_wide else None
+        self.wide = nn.EmbeddingBag(config.vocabulary_size, config.ngram_width, mode="sum") if self.has_wide else None
         self.deep = AutoModel.from_config(_encoder_config(config.encoder)) if config.encoder else None
-        width = (config.n_labels if self.has_wide else 0) + (self.deep.config.hidden_size if self.deep else 0)
+        width = config.ngram_width + (self.deep.config.hidden_size if self.deep else 0)
         self.dropout = nn.Dropout(0.1)
         self.outputs = nn.ModuleDict({head: nn.Linear(width, len(ids)) for head, ids in config.heads.items()})
         self.post_init()

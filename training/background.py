@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +55,8 @@ def _sample(path: Path, size: int, rng: np.random.Generator) -> list[str]:
     if not documents:
         raise ValueError(f"{path}: no document; give a text file with one document a line, or JSON lines with text")
     picks = rng.choice(len(documents), size=min(size, len(documents)), replace=False)
-    limits = [SHORT_LENGTHS if place % 2 else LENGTHS for place in range(len(picks))]
-    return [documents[i][: int(rng.integers(*limit))] for i, limit in zip(picks, limits, strict=True)]
+    limits = cycle((LENGTHS, SHORT_LENGTHS))
+    return [documents[i][: int(rng.integers(*limit))] for i, limit in zip(picks, limits, strict=False)]
 
 
 def _noise(rng: np.random.Generator) -> str:

@@ -155,7 +155,7 @@ def join(
         fold_in(model, wide)
     if deep and model.deep is not None and deep.model.deep is not None:
         model.deep.load_state_dict(deep.model.deep.state_dict())
-        _add_deep_heads(model, deep.model, weights, config.n_labels if wide else 0)
+        _add_deep_heads(model, deep.model, weights, config.ngram_width)
     return Classifier(model.eval(), wide.vocabulary if wide else None, deep.tokenizer if deep else None)
 
 
@@ -180,9 +180,9 @@ def _cross_fit_wide(
     everyone = [*judged, *outside, *rest]
     n_scored = len(judged) + len(outside)
     folds = np.r_[fold_numbers(everyone[:n_scored]), np.full(len(rest), -1)]
-    titled = [row for row, case in enumerate(everyone) if args.titles and normalize(case.title)]
-    everyone += [title_alone(everyone[row]) for row in titled]
-    folds = np.r_[folds, folds[np.array(titled, int)]]
+    titled = np.flatnonzero([args.titles and bool(case.title.strip()) for case in everyone])
+    everyone += [title_alone(everyone[row]) for row in titled]  # trained on where their letters are, never judged
+    folds = np.r_[folds, folds[titled]]
     features = [letter_features(case.title, case.body) for case in everyone]
     vectors = WordVectors.load(Path(args.vectors)) if args.vectors else None
     labels = label_matrix(everyone, heads)
@@ -211,10 +211,7 @@ def _cross_fit_wide(
 
 
 def title_alone(case: Case) -> Case:
-    """A short letter with the labels that a title tells: not how urgent it is, nor what is asked for.
-
-    It trains where its letter does, and is never judged.
-    """
+    """The title as a short letter, with the labels that a title tells: not how urgent it is, nor what is asked for."""
     labels = case.labels.model_copy(update={"urgency": None, "request_type": None})
     return case.model_copy(update={"title": "", "body": case.title, "labels": labels})
 

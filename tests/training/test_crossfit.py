@@ -16,6 +16,14 @@ from training.leaks import without_copies
 Demo = tuple[list[Case], list[Case]]
 
 
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    """Texts that are no letters."""
+    file = tmp_path / "reviews.txt"
+    file.write_text("\n".join(f"酒店早餐很好吃，房间干净，下次还来住，第{i}次" for i in range(60)), encoding="utf-8")
+    return file
+
+
 def test_copies_of_one_text_are_one_case_with_all_their_labels() -> None:
     first = Case(id="1", title="停水", body="小区停水", labels=Labels(topic="urban"))
     second = Case(id="2", title="停水", body="小区 停水", labels=Labels(topic="other", aux="城乡建设"))
@@ -33,9 +41,7 @@ def test_extra_cases_train_but_are_never_judged_and_the_joined_head_adds_the_wei
         np.testing.assert_allclose(fitted.logits[head], joined, rtol=1e-5, atol=1e-5)
 
 
-def test_texts_that_are_no_letters_get_a_head_that_tells_them(demo: Demo, tmp_path: Path) -> None:
-    reviews = tmp_path / "reviews.txt"
-    reviews.write_text("\n".join(f"酒店早餐很好吃，房间干净，下次还来住，第{i}次" for i in range(60)), encoding="utf-8")
+def test_texts_that_are_no_letters_get_a_head_that_tells_them(demo: Demo, reviews: Path) -> None:
     heads = make_heads(demo[0], Taxonomy.load())
     background = read_background([reviews], 50, seed=1)
     fitted = crossfit(demo[0], [], heads, TrainArguments(min_count=2), background=background)
@@ -45,9 +51,7 @@ def test_texts_that_are_no_letters_get_a_head_that_tells_them(demo: Demo, tmp_pa
     assert np.mean(letters >= calibration["domain"].threshold) == pytest.approx(0.995, abs=0.01)
 
 
-def test_a_letter_no_longer_than_a_title_is_still_a_letter(demo: Demo, tmp_path: Path) -> None:
-    reviews = tmp_path / "reviews.txt"
-    reviews.write_text("\n".join(f"酒店早餐很好吃，房间干净，下次还来住，第{i}次" for i in range(60)), encoding="utf-8")
+def test_a_letter_no_longer_than_a_title_is_still_a_letter(demo: Demo, reviews: Path) -> None:
     heads = make_heads(demo[0], Taxonomy.load())
     background = read_background([reviews], 50, seed=1)
     short = [title_alone(case) for case in demo[1] if len(case.title) > 3]
