@@ -22,8 +22,9 @@ from eval.peers import word_char_title_svm
 from models.case import Case
 from models.taxonomy import Taxonomy
 from training.cases import read_cases
-from training.crossfit import FOLDS, crossfit, fold_numbers, merge_copies
+from training.crossfit import crossfit, merge_copies
 from training.finetune import TrainArguments, make_heads
+from training.folds import FOLDS, fold_numbers
 
 JUDGED = ("department", "topic", "request_type")
 Labels = list[str | None]

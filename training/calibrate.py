@@ -18,8 +18,9 @@ from models.confidence import (
     risk_coverage,
 )
 from models.policy import Policy
-from training.crossfit import FOLDS, Fitted
+from training.crossfit import Fitted
 from training.finetune import DOMAIN, label_matrix
+from training.folds import FOLDS
 
 LETTERS_KEPT = 0.995
 """Share of real letters that must pass as letters; the rest goes to review as out of domain."""

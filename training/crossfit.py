@@ -4,9 +4,9 @@ The *judged* cases carry the labels that count: reviewed, of the kind that will 
 (weaker labels, auxiliary tasks, other sources) only train. Calibration needs scores of letters the model
 was not trained on, and all letters for training, so:
 
-- the n-gram branch is cross-fitted: ``FOLDS`` folds of the judged cases, each scored by SVMs fitted on all else,
-  where each letter's title counts once more as a letter of its own, since many letters are no longer than that
-  (docs/decisions/0009-titles-are-short-letters.md);
+- the n-gram branch is cross-fitted (``training.folds``): each fold of the judged cases is scored by SVMs fitted
+  on all else, where each letter's title counts once more as a letter of its own, since many letters are no longer
+  than that (docs/decisions/0009-titles-are-short-letters.md);
 - the encoder is trained once, on the extra cases that are no copies of judged ones; without extra cases, on
   four fifths of the judged ones, and the last fifth alone is judged;
 - per head the weight of the encoder beside the n-grams is the one of ``WEIGHTS`` with the best calibrated
@@ -15,10 +15,9 @@ was not trained on, and all letters for training, so:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +31,13 @@ from models.classifier import MASKED, FenbanClassifier, FenbanConfig
 from models.confidence import log_loss
 from models.features import NgramVocabulary, letter_features, normalize
 from training.finetune import DOMAIN, Deep, TrainArguments, finetune, label_matrix
+from training.folds import Logits, cross_fit, fold_numbers
 from training.linear import Wide, fit_wide, fold_in
 from training.split import split_cases
 from training.vectors import WordVectors
 
-FOLDS = 5
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0)
 JUDGED_SHARE = 0.2
-Logits = dict[str, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -178,36 +176,21 @@ def _cross_fit_wide(
 ) -> tuple[Logits, Wide]:
     """Out-of-fold margins of ``judged`` and ``outside``, and the SVMs fitted on every case."""
     everyone = [*judged, *outside, *rest]
-    n_scored = len(judged) + len(outside)
-    folds = np.r_[fold_numbers(everyone[:n_scored]), np.full(len(rest), -1)]
+    n_judged = len(judged) + len(outside)
+    folds = np.r_[fold_numbers(everyone[:n_judged]), np.full(len(rest), -1)]
     titled = np.flatnonzero([args.titles and bool(case.title.strip()) for case in everyone])
     everyone += [title_alone(everyone[row]) for row in titled]  # trained on where their letters are, never judged
     folds = np.r_[folds, folds[titled]]
-    features = [letter_features(case.title, case.body) for case in everyone]
-    vectors = WordVectors.load(Path(args.vectors)) if args.vectors else None
-    labels = label_matrix(everyone, heads)
-    found = {head: np.zeros((n_scored, len(ids)), np.float32) for head, ids in heads.items()}
-
-    def fit(rows: npt.NDArray[np.int64]) -> Wide:
-        return fit_wide(
-            [features[i] for i in rows],
-            labels[rows],
-            heads,
-            min_count=args.min_count,
-            max_size=args.max_ngrams,
-            seed=args.seed,
-            vectors=vectors,
-        )
-
-    def score(fold: int) -> None:
-        scored = np.flatnonzero(folds[:n_scored] == fold)
-        if len(scored):
-            for head, scores in fit(np.flatnonzero(folds != fold)).logits([features[i] for i in scored]).items():
-                found[head][scored] = scores
-
-    with ThreadPoolExecutor(min(FOLDS, os.cpu_count() or 1)) as pool:
-        list(pool.map(score, range(FOLDS)))
-    return found, fit(np.arange(len(everyone)))
+    fit = partial(
+        fit_wide,
+        heads=heads,
+        min_count=args.min_count,
+        max_size=args.max_ngrams,
+        seed=args.seed,
+        vectors=WordVectors.load(Path(args.vectors)) if args.vectors else None,
+    )
+    letters = [letter_features(case.title, case.body) for case in everyone]
+    return cross_fit(letters, label_matrix(everyone, heads), folds, n_judged, fit)
 
 
 def title_alone(case: Case) -> Case:
@@ -218,18 +201,6 @@ def title_alone(case: Case) -> Case:
 
 def _as_letter(case: Case) -> Case:
     return case.model_copy(update={"labels": case.labels.model_copy(update={"domain": "letter"})})
-
-
-def fold_numbers(cases: Sequence[Case]) -> npt.NDArray[np.int64]:
-    """Fold of each case; near-duplicates share one."""
-    folds = np.zeros(len(cases), np.int64)
-    position = {id(case): row for row, case in enumerate(cases)}
-    left = list(cases)
-    for fold in range(FOLDS - 1):
-        left, taken = split_cases(left, 1 / (FOLDS - fold), salt=f"fold{fold}")
-        folds[[position[id(case)] for case in taken]] = fold
-    folds[[position[id(case)] for case in left]] = FOLDS - 1
-    return folds
 
 
 def _best_weight(head: str, judged: Sequence[Case], heads: dict[str, list[str]], wide: Logits, deep: Logits) -> float:
