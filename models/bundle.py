@@ -22,16 +22,20 @@ from models.co import CoDepartments
 from models.confidence import HeadCalibration
 from models.features import BLOCKS, NgramVocabulary, Table
 from models.policy import Policy
-from models.precision import agrees, bf16_is_faster, dequantize, quantize
+from models.precision import agrees, bf16_is_faster, dequantize, pack, quantize, unpack
 from models.taxonomy import Taxonomy
 
-FORMAT = 2
+FORMAT = 3
+READABLE = (2, 3)
+"""Formats that are read; 2 has no hidden layer over the n-grams."""
 MANIFEST, CONFIG, WEIGHTS = "manifest.json", "config.json", "model.safetensors"
 TOKENIZER, TAXONOMY, GAZETTEER = "tokenizer.json", "taxonomy.yaml", "gazetteer.csv"
 CALIBRATION, POLICY, CARD, METRICS = "calibration.json", "policy.json", "README.md", "metrics.json"
 CO_DEPARTMENTS = "co_departments.json"
 TABLES = (*BLOCKS, "meaning")
 """Tensor names of the vocabulary's tables: ``NAME.hashes`` and ``NAME.idf``."""
+NGRAM_BITS = {"wide": 8, "hidden": 4}
+"""Tables with a row for each n-gram, by the name of their module, and the bits of a number where rounding agrees."""
 
 
 class BundleError(ValueError):
@@ -70,12 +74,14 @@ class Bundle:
         if config.vocabulary_size:
             *blocks, words = (_table(tensors, name) for name in TABLES)
             vocabulary = NgramVocabulary(tuple(blocks), words)
-            if "wide.scale" in tensors:
-                tensors["wide.weight"] = dequantize(tensors["wide.weight"], tensors.pop("wide.scale"))
+            for name in [n for n in NGRAM_BITS if f"{n}.scale" in tensors]:
+                integers = tensors[f"{name}.weight"]
+                integers = unpack(integers) if NGRAM_BITS[name] == 4 else integers
+                tensors[f"{name}.weight"] = dequantize(integers, tensors.pop(f"{name}.scale"))
         model = FenbanClassifier(config)
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=True)
-        if model.wide is not None:
-            model.wide.half()
+        for table in ngram_tables(model).values():
+            table.half()
         if model.deep is not None and agrees(manifest.get("bf16")) and bf16_is_faster():
             model.deep.bfloat16()
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER)) if config.encoder else None
@@ -94,21 +100,31 @@ def save_weights(
     vocabulary: NgramVocabulary | None,
     tokenizer: Tokenizer | None,
     *,
-    eight_bits: bool = False,
+    rounded: bool = False,
 ) -> None:
-    """Write weights (16 bits; of n-grams ``eight_bits``), their configuration and the tokenizer into ``folder``."""
+    """Write weights, their configuration and the tokenizer into ``folder``.
+
+    Weights have 16 bits; those of n-grams ``NGRAM_BITS`` where ``rounded``.
+    """
     tensors = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
     if vocabulary is not None and model.wide is not None:
-        if eight_bits:
-            tensors["wide.weight"], tensors["wide.scale"] = quantize(model.wide.weight.detach())
-        for name, table in zip(TABLES, (*vocabulary.blocks, vocabulary.words), strict=True):
-            tensors[f"{name}.hashes"] = torch.from_numpy(table.hashes.view(np.int64).copy())
-            tensors[f"{name}.idf"] = torch.from_numpy(table.idf).half()
+        for name, table in ngram_tables(model).items() if rounded else ():
+            integers, tensors[f"{name}.scale"] = quantize(table.weight.detach(), NGRAM_BITS[name])
+            tensors[f"{name}.weight"] = pack(integers) if NGRAM_BITS[name] == 4 else integers
+        for name, known in zip(TABLES, (*vocabulary.blocks, vocabulary.words), strict=True):
+            tensors[f"{name}.hashes"] = torch.from_numpy(known.hashes.view(np.int64).copy())
+            tensors[f"{name}.idf"] = torch.from_numpy(known.idf).half()
     save_file(tensors, folder / WEIGHTS)
-    names = ("heads", "vocabulary_size", "encoder", "max_tokens")
+    names = ("heads", "vocabulary_size", "hidden_size", "encoder", "max_tokens")
     write_json(folder / CONFIG, {name: getattr(model.config, name) for name in names})
     if tokenizer is not None:
         tokenizer.save(str(folder / TOKENIZER))
+
+
+def ngram_tables(model: FenbanClassifier) -> dict[str, torch.nn.EmbeddingBag]:
+    """The tables of ``model`` with a row for each n-gram, by the name of their module."""
+    tables = {name: getattr(model, name) for name in NGRAM_BITS}
+    return {name: table for name, table in tables.items() if table is not None}
 
 
 def _table(tensors: dict[str, torch.Tensor], name: str) -> Table:
@@ -133,8 +149,8 @@ def verify(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise BundleError(f"{path}: not found; is {folder} a bundle made by `fenban train`?")
     manifest = _json(path)
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise BundleError(f"{path}: format must be {FORMAT}; train the bundle again with this version")
+    if not isinstance(manifest, dict) or manifest.get("format") not in READABLE:
+        raise BundleError(f"{path}: format must be one of {READABLE}; train the bundle again with this version")
     digests = manifest.get("sha256")
     if not isinstance(digests, dict) or WEIGHTS not in digests:
         raise BundleError(f"{path}: has no sha256 of {WEIGHTS}")

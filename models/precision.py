@@ -47,10 +47,21 @@ def _seconds(dtype: torch.dtype) -> float:
     return best
 
 
-def quantize(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """8-bit integers ``(n, d)`` and a scale for each row ``(n, 1)`` whose product is nearest to ``rows`` ``(n, d)``."""
-    scale = rows.abs().amax(dim=1, keepdim=True).clamp(min=torch.finfo(rows.dtype).tiny) / 127
+def quantize(rows: torch.Tensor, bits: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
+    """Integers of ``bits`` ``(n, d)`` and a scale for each row ``(n, 1)`` whose product is nearest to ``rows``."""
+    scale = rows.abs().amax(dim=1, keepdim=True).clamp(min=torch.finfo(rows.dtype).tiny) / (2 ** (bits - 1) - 1)
     return torch.round(rows / scale).to(torch.int8), scale
+
+
+def pack(integers: torch.Tensor) -> torch.Tensor:
+    """4-bit integers ``(n, d)``, ``d`` even, two in a byte: uint8 ``(n, d / 2)``."""
+    halves = (integers + 8).to(torch.uint8)
+    return halves[:, 0::2] | (halves[:, 1::2] << 4)
+
+
+def unpack(packed: torch.Tensor) -> torch.Tensor:
+    """What ``pack`` was given, int8 ``(n, d)``."""
+    return torch.stack([packed & 15, packed >> 4], dim=2).flatten(1).to(torch.int8) - 8
 
 
 def dequantize(integers: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:

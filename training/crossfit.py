@@ -33,6 +33,7 @@ from models.features import NgramVocabulary, letter_features, normalize
 from training.finetune import DOMAIN, Deep, TrainArguments, finetune, label_matrix
 from training.folds import Logits, cross_fit, fold_numbers
 from training.linear import Wide, fit_wide, fold_in
+from training.perceptron import TASKS
 from training.split import split_cases
 from training.vectors import WordVectors
 
@@ -110,7 +111,7 @@ def crossfit(
     if background and args.ngrams:
         served = {**heads, "domain": DOMAIN}
         judged, rest = [_as_letter(case) for case in judged], [_as_letter(case) for case in rest]
-    deep = finetune(rest, _with_aux(heads, rest), args) if args.encoder else None
+    deep = finetune(rest, {**heads, **tasks_of(rest, heads)}, args) if args.encoder else None
     deep_logits = {h: s for h, s in deep.logits(judged).items() if h in heads} if deep else {}
     outside = [case.model_copy(update={"labels": Labels(domain="other")}) for case in background]
     wide_logits: Logits = {}
@@ -145,6 +146,7 @@ def join(
     config = FenbanConfig(
         heads=heads,
         vocabulary_size=len(wide.vocabulary) if wide else 0,
+        hidden_size=len(wide.hidden.bias) if wide and wide.hidden else 0,
         encoder=deep.model.config.encoder if deep else None,
         max_tokens=args.max_tokens,
     )
@@ -153,7 +155,7 @@ def join(
         fold_in(model, wide)
     if deep and model.deep is not None and deep.model.deep is not None:
         model.deep.load_state_dict(deep.model.deep.state_dict())
-        _add_deep_heads(model, deep.model, weights, config.ngram_width)
+        _add_deep_heads(model, deep.model, weights, config.wide_width)
     return Classifier(model.eval(), wide.vocabulary if wide else None, deep.tokenizer if deep else None)
 
 
@@ -181,16 +183,18 @@ def _cross_fit_wide(
     titled = np.flatnonzero([args.titles and bool(case.title.strip()) for case in everyone])
     everyone += [title_alone(everyone[row]) for row in titled]  # trained on where their letters are, never judged
     folds = np.r_[folds, folds[titled]]
+    tasks = tasks_of(everyone, heads)
     fit = partial(
         fit_wide,
         heads=heads,
+        tasks=tasks,
         min_count=args.min_count,
         max_size=args.max_ngrams,
         seed=args.seed,
         vectors=WordVectors.load(Path(args.vectors)) if args.vectors else None,
     )
     letters = [letter_features(case.title, case.body) for case in everyone]
-    return cross_fit(letters, label_matrix(everyone, heads), folds, n_judged, fit)
+    return cross_fit(letters, label_matrix(everyone, {**heads, **tasks}), folds, n_judged, fit)
 
 
 def title_alone(case: Case) -> Case:
@@ -231,9 +235,10 @@ def _joined(
     return joined
 
 
-def _with_aux(heads: dict[str, list[str]], cases: Sequence[Case]) -> dict[str, list[str]]:
-    auxiliary = sorted({c.labels.aux for c in cases if c.labels.aux})
-    return {**heads, "aux": auxiliary} if auxiliary and "aux" not in heads else heads
+def tasks_of(cases: Sequence[Case], heads: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Heads that are not served, but whose labels ``cases`` carry: they teach beside ``heads``."""
+    found = {task: {getattr(case.labels, task) for case in cases} - {None} for task in TASKS if task not in heads}
+    return {task: sorted(labels) for task, labels in found.items() if len(labels) > 1}
 
 
 def _key(case: Case) -> str:

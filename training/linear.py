@@ -19,6 +19,7 @@ from sklearn.svm import LinearSVC
 from models.batching import Ngrams
 from models.classifier import MASKED, FenbanClassifier
 from models.features import Features, NgramVocabulary
+from training.perceptron import Perceptron, fit_perceptron
 from training.vectors import WordVectors
 
 SCALE = 4.0
@@ -40,16 +41,22 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Wide:
-    """Fitted SVMs: ``weights`` head to ``(n_labels, len(vocabulary))``, ``biases`` head to ``(n_labels,)``."""
+    """Fitted SVMs, ``weights`` head to ``(n_labels, len(vocabulary))`` and ``biases`` head to ``(n_labels,)``; and the
+    ``hidden`` layer over the same n-grams, if there is one."""
 
     vocabulary: NgramVocabulary
     weights: dict[str, Floats]
     biases: dict[str, Floats]
+    hidden: Perceptron | None = None
 
     def logits(self, letters: Sequence[Features]) -> dict[str, Floats]:
-        """Scaled margins per head, ``(n_letters, n_labels)``."""
+        """Scaled margins per head, with the hidden layer's logits, ``(n_letters, n_labels)``."""
         rows = sparse([self.vocabulary.weigh(letter) for letter in letters], len(self.vocabulary))
-        return {head: SCALE * (np.asarray(rows @ w.T) + self.biases[head]) for head, w in self.weights.items()}
+        found = {head: SCALE * (np.asarray(rows @ w.T) + self.biases[head]) for head, w in self.weights.items()}
+        for head, more in self.hidden.logits(rows).items() if self.hidden else ():
+            if head in found:
+                found[head] += more
+        return found
 
 
 def sparse(rows: Sequence[Ngrams], n_columns: int) -> csr_matrix:
@@ -68,15 +75,17 @@ def fit_wide(
     max_size: int,
     seed: int,
     vectors: WordVectors | None = None,
+    tasks: dict[str, list[str]] | None = None,
 ) -> Wide:
-    """Fit one SVM per head on the letters that carry its label.
+    """Fit one SVM per head on the letters that carry its label, and the hidden layer that all heads share.
 
     Args:
         letters: what ``models.features.letter_features`` found in each.
-        labels: class indices ``(n_letters, n_heads)``, ``MASKED`` where unknown.
+        labels: class indices ``(n_letters, n_heads + n_tasks)``, ``MASKED`` where unknown.
         min_count: letters an n-gram must occur in.
         max_size: n-grams to keep.
         vectors: word vectors; the SVMs see a letter's mean vector beside its n-grams.
+        tasks: further heads that shape the hidden layer, and are not served.
 
     Returns:
         A class without a letter has zero weights and bias -1, the margin of "no".
@@ -94,9 +103,11 @@ def fit_wide(
         matrix, _ = _inputs(rows, vectors)
         weights, _ = _fit_svms(matrix, labels, {h: ids for h, ids in heads.items() if h != "domain"}, ROUGH, seed)
         vocabulary = vocabulary.keep(_most_moving(rows[in_domain, : vocabulary.n_ngrams], weights, max_size))
-    matrix, unfold = _inputs(sparse([vocabulary.weigh(letter) for letter in letters], len(vocabulary)), vectors)
+    rows = sparse([vocabulary.weigh(letter) for letter in letters], len(vocabulary))
+    matrix, unfold = _inputs(rows, vectors)
     weights, biases = _fit_svms(matrix, labels, heads, REGULARISATION, seed)
-    return Wide(vocabulary, {head: unfold(weight) for head, weight in weights.items()}, biases)
+    hidden = fit_perceptron(rows, labels, {**heads, **(tasks or {})}, seed=seed)
+    return Wide(vocabulary, {head: unfold(weight) for head, weight in weights.items()}, biases, hidden)
 
 
 def _fit_svms(
@@ -147,7 +158,8 @@ def _inputs(rows: csr_matrix, vectors: WordVectors | None) -> tuple[csr_matrix, 
 
 
 def fold_in(model: FenbanClassifier, wide: Wide) -> None:
-    """Write the SVMs into ``model.wide``, one column a label, and the n-gram part of its heads."""
+    """Write the SVMs into ``model.wide``, one column a label, the hidden layer into ``model.hidden``, and their part of
+    the heads."""
     if model.wide is None:
         raise ValueError("fold_in: the model has no n-gram branch")
     stacked = np.vstack([wide.weights[head] for head in model.config.heads])
@@ -160,4 +172,14 @@ def fold_in(model: FenbanClassifier, wide: Wide) -> None:
             layer.weight.zero_()
             layer.weight[columns, row + columns] = SCALE
             layer.bias.copy_(SCALE * torch.from_numpy(wide.biases[head]))
+            if wide.hidden and head in wide.hidden.weights:
+                layer.weight[:, model.config.ngram_width : model.config.wide_width] = torch.from_numpy(
+                    wide.hidden.weights[head]
+                )
+                layer.bias.add_(torch.from_numpy(wide.hidden.biases[head]))
             row += layer.out_features
+        if wide.hidden:
+            assert model.hidden is not None
+            assert model.hidden_bias is not None
+            model.hidden.weight.copy_(torch.from_numpy(wide.hidden.embedding))
+            model.hidden_bias.copy_(torch.from_numpy(wide.hidden.bias))

@@ -78,7 +78,7 @@ def train_bundle(
     out.mkdir(parents=True, exist_ok=True)
     model = fitted.classifier
     rounding = _agreement(fitted, cases, calibration)
-    files.save_weights(out, model.model, model.vocabulary, model.tokenizer, eight_bits=agrees(rounding.get("int8")))
+    files.save_weights(out, model.model, model.vocabulary, model.tokenizer, rounded=agrees(rounding.get("integers")))
     shutil.copyfile(taxonomy_path, out / files.TAXONOMY)
     shutil.copyfile(gazetteer_path, out / files.GAZETTEER)
     shutil.copyfile(SHIPPED_PLACE_MODEL, out / SHIPPED_PLACE_MODEL.name)
@@ -112,7 +112,7 @@ def train_bundle(
 def _agreement(
     fitted: Fitted, cases: Sequence[Case], calibration: dict[str, HeadCalibration]
 ) -> dict[str, dict[str, float]]:
-    """How far rounding (n-grams to int8, the encoder to bf16) moves what is said of a sample of the judged letters."""
+    """How far rounding (n-grams to integers, the encoder to bf16) moves what is said of a sample of the letters."""
     sample = [cases[i] for i in np.linspace(0, len(cases) - 1, min(N_AGREEMENT, len(cases))).astype(int)]
     exact = fitted.classifier.logits(sample)
 
@@ -122,11 +122,14 @@ def _agreement(
         return {**agreement(pairs), "letters": len(sample)}
 
     facts, model = {}, fitted.classifier.model
-    if model.wide is not None:
-        weights = model.wide.weight.data
-        model.wide.weight.data = dequantize(*quantize(weights)).half().float()
-        facts["int8"] = compare()
-        model.wide.weight.data = weights
+    tables = files.ngram_tables(model)
+    if tables:
+        exact_rows = {name: table.weight.data for name, table in tables.items()}
+        for name, table in tables.items():
+            table.weight.data = dequantize(*quantize(exact_rows[name], files.NGRAM_BITS[name])).half().float()
+        facts["integers"] = compare()
+        for name, table in tables.items():
+            table.weight.data = exact_rows[name]
     if model.deep is not None:
         model.deep.bfloat16()
         facts["bf16"] = compare()

@@ -1,9 +1,10 @@
 """Rounded weights are served only where they were measured to agree."""
 
 import numpy as np
+import pytest
 import torch
 
-from models.precision import agreement, agrees, dequantize, quantize
+from models.precision import agreement, agrees, dequantize, pack, quantize, unpack
 
 
 def test_agreement_is_that_of_the_worst_head() -> None:
@@ -22,10 +23,19 @@ def test_rounding_needs_measured_agreement() -> None:
     assert not agrees(None)
 
 
-def test_eight_bits_keep_each_row_within_half_a_step_of_its_largest_weight() -> None:
-    rows = torch.randn(50, 7, generator=torch.Generator().manual_seed(0)) * torch.logspace(-4, 2, 50)[:, None]
+@pytest.mark.parametrize("bits", [8, 4])
+def test_integers_keep_each_row_within_half_a_step_of_its_largest_weight(bits: int) -> None:
+    rows = torch.randn(50, 8, generator=torch.Generator().manual_seed(0)) * torch.logspace(-4, 2, 50)[:, None]
     rows[3] = 0.0
-    integers, scale = quantize(rows)
+    integers, scale = quantize(rows, bits)
     assert integers.dtype == torch.int8
-    step = rows.abs().amax(dim=1, keepdim=True) / 127
+    step = rows.abs().amax(dim=1, keepdim=True) / (2 ** (bits - 1) - 1)
     assert ((dequantize(integers, scale) - rows).abs() <= step * 0.5001).all()
+
+
+def test_two_four_bit_integers_lie_in_a_byte() -> None:
+    integers = torch.arange(-7, 9, dtype=torch.int8).clamp(max=7).reshape(2, 8)
+    packed = pack(integers)
+    assert packed.dtype == torch.uint8
+    assert packed.shape == (2, 4)
+    assert torch.equal(unpack(packed), integers)

@@ -15,6 +15,7 @@ from models.taxonomy import Taxonomy
 from models.triage import Triage
 from training.crossfit import crossfit
 from training.finetune import DATA, TrainArguments, label_matrix, make_heads
+from training.perceptron import HIDDEN
 from training.train import train_bundle
 
 Demo = tuple[list[Case], list[Case]]
@@ -54,15 +55,17 @@ def test_any_hugging_face_encoder_can_be_fine_tuned(
         np.testing.assert_allclose(scores, second[head], rtol=1e-4, atol=1e-4)
 
 
-def test_ngrams_are_stored_in_eight_bits_only_where_that_was_measured_to_agree(
+def test_ngrams_are_stored_as_integers_only_where_that_was_measured_to_agree(
     demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     args = TrainArguments(min_count=2, max_ngrams=5000)
     train_bundle(demo[0], tmp_path / "small", args)
     manifest = json.loads((tmp_path / "small" / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["int8"]["labels"] >= MIN_LABELS
-    assert load_file(tmp_path / "small" / "model.safetensors")["wide.weight"].dtype == torch.int8
-    monkeypatch.setattr("training.train.quantize", lambda rows: (torch.ones_like(rows), torch.ones(len(rows), 1)))
+    assert manifest["integers"]["labels"] >= MIN_LABELS
+    small = load_file(tmp_path / "small" / "model.safetensors")
+    assert small["wide.weight"].dtype == torch.int8
+    assert small["hidden.weight"].shape == (len(small["wide.weight"]), HIDDEN // 2)
+    monkeypatch.setattr("training.train.quantize", lambda rows, bits: (torch.ones_like(rows), torch.ones(len(rows), 1)))
     train_bundle(demo[0], tmp_path / "large", args)
     assert load_file(tmp_path / "large" / "model.safetensors")["wide.weight"].dtype == torch.float16
     first, second = (Triage.load(tmp_path / name)(demo[1][:50]) for name in ("small", "large"))
