@@ -5,7 +5,9 @@
 Without ``--only`` the rows that take seconds are measured. The slow ones are asked for by name:
 ``--only fasttext`` (``pip install .[bench]``), ``--only text-cnn``, and with ``--encoder FOLDER``
 ``--only transformer``, ``--only encoder``, ``--only fenban-encoder``; with ``--vectors FILE`` (``training.vectors``,
-made without the test letters) ``--only fenban-vectors``. Files need ``title``, ``body`` and
+made without the test letters) ``--only fenban-vectors``; with ``--extra CASES`` (letters with labels of the taxonomy)
+``--only fenban-tasks``: the same seven-way head, whose hidden layer learns their topics, departments and request
+types too. Files need ``title``, ``body`` and
 ``label`` per line. Nothing is chosen on the second file.
 """
 
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,8 +34,10 @@ from eval.peers import (
     word_svm,
 )
 from models.case import MAX_BODY, MAX_TITLE, Case, Labels
-from training.crossfit import crossfit
+from training.cases import read_cases
+from training.crossfit import crossfit, merge_copies
 from training.finetune import TrainArguments
+from training.leaks import without_copies
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Settings:
 
     encoder: str = ""
     vectors: str = ""
+    extra: tuple[Case, ...] = ()
     epochs: float = 4.0
     max_tokens: int = 256
     autotune_seconds: int = 300
@@ -65,13 +70,16 @@ def read_letters(path: Path) -> list[Case]:
     return cases
 
 
-def fenban(encoder: str = "", vectors: str = "") -> Predictor:
-    """Our classifier with the options of ``fenban train``."""
+def fenban(encoder: str = "", vectors: str = "", extra: Sequence[Case] = ()) -> Predictor:
+    """Our classifier with the options of ``fenban train``; copies of test letters are left out of ``extra``."""
 
     def predict(train: list[Case], test: list[Case]) -> list[str]:
         heads = {"aux": sorted(set(labels_of(train)))}
         args = TrainArguments(encoder=encoder, vectors=vectors)
-        scores = crossfit(train, [], heads, args).classifier.logits(test)["aux"]
+        everyone = merge_copies([*train, *(without_copies(extra, test) if extra else ())])
+        cases = [case for case in everyone if case.labels.aux]
+        more = [case for case in everyone if not case.labels.aux]
+        scores = crossfit(cases, more, heads, args).classifier.logits(test)["aux"]
         return [heads["aux"][i] for i in scores.argmax(axis=1)]
 
     return predict
@@ -103,26 +111,35 @@ ROWS: dict[str, tuple[str, Callable[[Settings], Predictor]]] = {
     "encoder": ("the encoder with its pretraining, alone", lambda s: _alone(s, pretrained=True)),
     "fenban": ("fenban, n-grams", lambda _: fenban()),
     "fenban-vectors": ("fenban, n-grams + word vectors", lambda s: fenban(vectors=s.vectors)),
+    "fenban-tasks": ("fenban, n-grams + tasks of the extra letters", lambda s: fenban(extra=s.extra)),
     "fenban-encoder": ("fenban, n-grams + encoder", lambda s: fenban(s.encoder)),
 }
 QUICK = ("word-svm", "svm", "fenban")
-NEED_VECTORS = ("fenban-vectors",)
-NEED_ENCODER = ("transformer", "encoder", "fenban-encoder")
+NEEDS = {
+    "transformer": "encoder",
+    "encoder": "encoder",
+    "fenban-encoder": "encoder",
+    "fenban-vectors": "vectors",
+    "fenban-tasks": "extra",
+}
+"""The option without which a row cannot be measured."""
 
 
-def chosen_rows(only: list[str], encoder: str, vectors: str) -> list[str]:
+def chosen_rows(only: Collection[str], given: Collection[str]) -> list[str]:
     """The rows to measure, in the order of the table.
 
+    Args:
+        only: names of ``ROWS``; none is ``QUICK``.
+        given: options of ``NEEDS`` that have a value.
+
     Raises:
-        ValueError: no row has that name, or a row needs an encoder or vectors that are not given.
+        ValueError: no row has that name, or a row needs an option that is not given.
     """
     for name in only:
         if name not in ROWS:
             raise ValueError(f"--only {name}: must be one of {', '.join(ROWS)}")
-        if name in NEED_ENCODER and not encoder:
-            raise ValueError(f"--only {name}: needs --encoder, a Hugging Face name or folder")
-        if name in NEED_VECTORS and not vectors:
-            raise ValueError(f"--only {name}: needs --vectors, a file of training.vectors")
+        if NEEDS.get(name, "") not in ("", *given):
+            raise ValueError(f"--only {name}: needs --{NEEDS[name]}")
     return [name for name in ROWS if name in (only or QUICK)]
 
 
@@ -132,6 +149,7 @@ def main(
     only: Annotated[list[str] | None, typer.Option(help=f"row to measure, repeatable: {', '.join(ROWS)}")] = None,
     encoder: Annotated[str, typer.Option(help="encoder of the rows that need one: a name or a folder")] = "",
     vectors: Annotated[str, typer.Option(help="word vectors of the row fenban-vectors")] = "",
+    extra: Annotated[list[Path] | None, typer.Option(help="case files of the row fenban-tasks, repeatable")] = None,
     epochs: Annotated[float, typer.Option(help="of the rows transformer and encoder")] = Settings.epochs,
     max_tokens: Annotated[int, typer.Option(help="of the rows transformer and encoder")] = Settings.max_tokens,
     autotune_seconds: Annotated[int, typer.Option(help="search of the row fasttext")] = Settings.autotune_seconds,
@@ -139,11 +157,13 @@ def main(
 ) -> None:
     """Train each model on TRAIN and print its macro-F1 and accuracy on TEST."""
     try:
-        names = chosen_rows(only or [], encoder, vectors)
+        options = {"encoder": encoder, "vectors": vectors, "extra": extra}
+        names = chosen_rows(only or [], [option for option, value in options.items() if value])
         found = json.loads(fasttext) if fasttext else None
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    settings = Settings(encoder, vectors, epochs, max_tokens, autotune_seconds, found)
+    more = tuple(case for path in extra or () for case in read_cases(path))
+    settings = Settings(encoder, vectors, more, epochs, max_tokens, autotune_seconds, found)
     fitting, judging = read_letters(train), read_letters(test)
     truth = labels_of(judging)
     print(f"{'model':<56} macro-F1  accuracy  seconds")

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
-from eval.bench_letters7 import NEED_ENCODER, QUICK, ROWS, chosen_rows, main
+from eval.bench_letters7 import NEEDS, QUICK, ROWS, chosen_rows, main
 from eval.peers import (
     FASTTEXT_TUNED,
     Predictor,
@@ -165,16 +165,14 @@ def test_a_letter_without_a_label_is_named() -> None:
 
 
 def test_rows_are_chosen_by_name() -> None:
-    assert chosen_rows([], "", "") == list(QUICK)
-    assert chosen_rows(["text-cnn", "word-svm"], "", "") == ["word-svm", "text-cnn"]
-    assert chosen_rows(list(NEED_ENCODER), "folder", "") == list(NEED_ENCODER)
+    assert chosen_rows([], []) == list(QUICK)
+    assert chosen_rows(["text-cnn", "word-svm"], []) == ["word-svm", "text-cnn"]
     with pytest.raises(ValueError, match="--only bert: must be one of word-svm, svm"):
-        chosen_rows(["bert"], "", "")
-    for name in NEED_ENCODER:
-        with pytest.raises(ValueError, match=f"--only {name}: needs --encoder"):
-            chosen_rows([name], "", "vectors.npz")
-    with pytest.raises(ValueError, match="--only fenban-vectors: needs --vectors"):
-        chosen_rows(["fenban-vectors"], "folder", "")
+        chosen_rows(["bert"], [])
+    for name, option in NEEDS.items():
+        assert chosen_rows([name], [option]) == [name]
+        with pytest.raises(ValueError, match=f"--only {name}: needs --{option}"):
+            chosen_rows([name], {"encoder", "vectors", "extra"} - {option})
 
 
 def test_the_benchmark_prints_the_row_that_was_asked_for(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """The shipped bundle loads, and a damaged one is refused by the file's name."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
-from models.bundle import Bundle, BundleError
+from models.bundle import CONFIG, MANIFEST, WEIGHTS, Bundle, BundleError, seal, write_json
 from models.triage import SHIPPED_BUNDLE
 
 
@@ -37,6 +39,23 @@ def test_missing_and_foreign_files_are_refused_by_name(copy: Path) -> None:
     (copy / "extra.pkl").unlink()
     (copy / "policy.json").unlink()
     with pytest.raises(BundleError, match=r"policy\.json: missing"):
+        Bundle.load(copy)
+
+
+def test_a_bundle_of_format_2_which_has_no_hidden_layer_is_still_read(copy: Path) -> None:
+    tensors = load_file(copy / WEIGHTS)
+    n_labels = tensors["wide.weight"].shape[1]
+    heads = {n: t[:, :n_labels].contiguous() for n, t in tensors.items() if n.startswith("outputs.") and t.ndim == 2}
+    save_file({n: t for n, t in (tensors | heads).items() if not n.startswith("hidden")}, copy / WEIGHTS)
+    config = json.loads((copy / CONFIG).read_text(encoding="utf-8"))
+    write_json(copy / CONFIG, {name: value for name, value in config.items() if name != "hidden_size"})
+    (copy / MANIFEST).unlink()
+    seal(copy)
+    manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
+    write_json(copy / MANIFEST, {**manifest, "format": 2})
+    assert Bundle.load(copy).model.hidden is None
+    write_json(copy / MANIFEST, {**manifest, "format": 1})
+    with pytest.raises(BundleError, match="format must be one of"):
         Bundle.load(copy)
 
 
