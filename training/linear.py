@@ -2,7 +2,8 @@
 
 Averaged n-gram embeddings learned by SGD lose to TF-IDF + SVM on a few thousand letters. So SVMs are fitted: first
 on every n-gram, to find the ``max_size`` that move the margins most, then on these alone. Chosen so, 140,000 n-grams
-are worth more than the commonest 300,000 (docs/decisions/0007-all-ngrams-first.md).
+are worth more than the commonest 300,000 (docs/decisions/0007-all-ngrams-first.md). Beside them stands a hidden layer
+over the same n-grams (``training.perceptron``).
 """
 
 from __future__ import annotations
