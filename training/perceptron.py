@@ -21,7 +21,7 @@ HIDDEN = 192
 EPOCHS = 4
 STEPS = 70
 """Least steps an epoch: few letters are seen in smaller batches, of ``SMALLEST`` letters or more."""
-BATCH, SMALLEST = 512, 4
+BATCH, SMALLEST = 512, 16
 LEARNING_RATE = 8e-3
 WARM_UP = 0.15
 START = 0.1

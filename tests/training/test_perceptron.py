@@ -14,7 +14,7 @@ DARK, WET = ("路灯", "照明", "灯杆", "夜里"), ("停水", "水管", "漏�
 def letters() -> tuple[list[str], np.ndarray]:
     """Two matters told by four words each; the department is known only where the first word is told."""
     texts, labels = [], []
-    for i in range(240):
+    for i in range(1200):
         wet, word = i % 2, i // 2 % 4
         texts.append(f"反映{(DARK, WET)[wet][word]}问题")
         labels.append((wet if word == 0 else MASKED, MASKED, wet))

